@@ -1,0 +1,1 @@
+//! Tells whether a bank or a client follows SPEC.md.
