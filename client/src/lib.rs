@@ -1,1 +1,3 @@
 //! The user's side of Koshin.
+
+pub mod files;
