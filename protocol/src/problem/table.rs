@@ -25,7 +25,7 @@ pub struct Row {
     pub by: Option<By>,
     /// The further members of the problem document.
     pub carries: Carries,
-    /// What a client does, beyond showing the texts.
+    /// What a client does, beyond showing the texts, in the SPEC's words.
     pub client: &'static str,
     /// English texts.
     pub en: Text,
@@ -85,8 +85,12 @@ pub enum Choice {
 pub enum Carries {
     /// None.
     Nothing,
-    /// `order` and `key` of the order that is in the way.
+    /// `order` and `key` of the open order that is in the way.
+    OpenOrder,
+    /// `order`: the order to go on with.
     Order,
+    /// `key` of the order that the request is about.
+    Key,
     /// `successor`: the certificate that counts instead.
     Successor,
     /// `predecessor`: the certificate that counts again.
@@ -101,8 +105,8 @@ pub enum Carries {
     KeyStores,
     /// `attemptsLeft` until the PIN is locked.
     AttemptsLeft,
-    /// `reason`: what is wrong with the CSR.
-    CsrReason,
+    /// `reason`: what is wrong with the CSR; with `keyTypes` if it is the type of its key.
+    CsrFault,
 }
 
 impl Carries {
@@ -110,7 +114,9 @@ impl Carries {
     pub const fn members(self) -> &'static [&'static str] {
         match self {
             Self::Nothing => &[],
-            Self::Order => &["order", "key"],
+            Self::OpenOrder => &["order", "key"],
+            Self::Order => &["order"],
+            Self::Key => &["key"],
             Self::Successor => &["successor"],
             Self::Predecessor => &["predecessor"],
             Self::Algorithms => &["algorithms"],
@@ -118,7 +124,7 @@ impl Carries {
             Self::Environments => &["environments"],
             Self::KeyStores => &["keyStores"],
             Self::AttemptsLeft => &["attemptsLeft"],
-            Self::CsrReason => &["reason"],
+            Self::CsrFault => &["reason", "keyTypes"],
         }
     }
 }
@@ -130,7 +136,8 @@ pub struct Text {
     pub title: &'static str,
     /// What happened, until when: the first part of `detail`.
     pub what: &'static str,
-    /// Who does what next, where the action's own sentence ([`Action::sentence`]) does not fit.
+    /// Who does what next, where the sentence of [`Choice::Always`]'s action
+    /// ([`Action::sentence`]) does not fit.
     pub next: Option<&'static str>,
 }
 
@@ -197,7 +204,7 @@ mod tests {
     #[test]
     fn every_text_is_there_in_both_languages() {
         for row in &TABLE {
-            assert!(row.client.ends_with('.'), "{}", row.name);
+            assert!(!row.client.is_empty(), "{}", row.name);
             assert!(row.en.title.is_ascii() && row.en.what.is_ascii(), "{}", row.name);
             assert!(row.en.what.contains('.') && !row.en.title.ends_with('.'), "{}", row.name);
             assert!(!row.ja.title.ends_with('。') && row.ja.what.contains('。'), "{}", row.name);
@@ -207,11 +214,11 @@ mod tests {
         }
     }
 
-    /// A row's own next step cannot fit two different actions.
+    /// A row's own next step cannot fit the actions of both roles.
     #[test]
-    fn own_next_steps_stand_only_where_the_action_is_always_the_same() {
+    fn own_next_steps_stand_only_where_the_role_makes_no_difference() {
         for row in TABLE.iter().filter(|row| row.en.next.is_some()) {
-            assert_eq!(row.actions().count(), 1, "{}", row.name);
+            assert!(matches!(row.remedy, Choice::Always(_)), "{}", row.name);
         }
     }
 

@@ -19,7 +19,7 @@ pub(super) const ROWS: [Row; 10] = [
         status: 404,
         remedy: Always(Action::Correct),
         by: Some(By::Administrator),
-        client: "Reads the contract again and lets the administrator choose.",
+        client: "reads the contract again",
         en: Text {
             title: "The user is not known",
             what: "Your contract has no such user. Nothing was changed.",
@@ -38,7 +38,7 @@ pub(super) const ROWS: [Row; 10] = [
         status: 409,
         remedy: Always(Action::Correct),
         by: Some(By::Administrator),
-        client: "Reads the contract again and lets the administrator compare.",
+        client: "lets the administrator choose again",
         en: Text {
             title: "The user's name does not match",
             what: "The name in the request is not the registered name of this user. To prevent a mix-up, nothing was changed.",
@@ -56,7 +56,7 @@ pub(super) const ROWS: [Row; 10] = [
         name: "reissueNotAllowed",
         status: 403,
         remedy: Always(Action::ReissueAtBranch),
-        client: "Stops.",
+        client: "tells so",
         en: Text {
             title: "This certificate cannot be reissued here",
             what: "Certificates of administrators, your own included, are reissued by the bank only. Nothing was changed.",
@@ -74,7 +74,7 @@ pub(super) const ROWS: [Row; 10] = [
         name: "reissueConflict",
         status: 409,
         remedy: Always(Action::Correct),
-        client: "Makes a new id and a new code.",
+        client: "makes a new code and id",
         en: Text {
             title: "There is another reissue of this id",
             what: "A reissue with the same id but another content is registered already. Nothing was changed.",
@@ -92,7 +92,7 @@ pub(super) const ROWS: [Row; 10] = [
         name: "reissueClosed",
         status: 409,
         remedy: Always(Action::Stop),
-        client: "Reads the reissue and shows its status.",
+        client: "reads the reissue and shows its status",
         en: Text {
             title: "The reissue has ended",
             what: "This reissue was completed, canceled or replaced, or it expired. It can no longer be changed.",
@@ -111,7 +111,7 @@ pub(super) const ROWS: [Row; 10] = [
         status: 403,
         remedy: Always(Action::Correct),
         by: Some(By::User),
-        client: "Asks for the ticket or the code again.",
+        client: "asks for the ticket again",
         en: Text {
             title: "The enrollment code is not accepted",
             what: "The bank could not verify the enrollment code. Nothing was changed.",
@@ -129,7 +129,7 @@ pub(super) const ROWS: [Row; 10] = [
         name: "enrollmentUsed",
         status: 409,
         remedy: REISSUE,
-        client: "Looks in its store for the key that used the code; else stops.",
+        client: "tries the other keys it has, else tells who reissues",
         en: Text {
             title: "The enrollment code is used up",
             what: "The enrollment code was used already, with another key.",
@@ -147,7 +147,7 @@ pub(super) const ROWS: [Row; 10] = [
         name: "enrollmentExpired",
         status: 403,
         remedy: REISSUE,
-        client: "Stops.",
+        client: "tells who reissues",
         en: Text {
             title: "The enrollment code has expired",
             what: "The period for using this enrollment code has ended.",
@@ -165,7 +165,7 @@ pub(super) const ROWS: [Row; 10] = [
         name: "enrollmentCanceled",
         status: 403,
         remedy: REISSUE,
-        client: "Asks for a newer ticket; else stops.",
+        client: "asks for the newest ticket, else tells who reissues",
         en: Text {
             title: "The enrollment code is no longer valid",
             what: "This reissue was canceled, or a newer enrollment code was made. If you have a newer code, use that one.",
@@ -183,7 +183,7 @@ pub(super) const ROWS: [Row; 10] = [
         name: "notRenewable",
         status: 410,
         remedy: Always(Action::Logon),
-        client: "Logs on, which says why.",
+        client: "logs on, which says which",
         en: Text {
             title: "This certificate is not up for renewal",
             what: "There is no renewal information for this certificate.",

@@ -19,7 +19,7 @@ pub(super) const ROWS: [Row; 14] = [
         name: "sessionEnded",
         status: 401,
         remedy: Always(Action::Logon),
-        client: "Logs on again and reads the session before it decides anything.",
+        client: "logs on again, then decides anew (12.4)",
         en: Text {
             title: "The session has ended",
             what: "The session was idle for too long, or the same certificate logged on anew. Nothing of the procedure is lost.",
@@ -37,7 +37,7 @@ pub(super) const ROWS: [Row; 14] = [
         name: "sessionPurpose",
         status: 403,
         remedy: Always(Action::Logon),
-        client: "Logs on with the purpose that the operation needs.",
+        client: "logs on with the other purpose",
         en: Text {
             title: "The session was opened for another purpose",
             what: "A session for recovery only takes a renewal back; every other session does not. Nothing was changed.",
@@ -56,7 +56,7 @@ pub(super) const ROWS: [Row; 14] = [
         status: 403,
         remedy: Always(Action::Stop),
         by: Some(By::Administrator),
-        client: "Stops.",
+        client: "stops and shows it",
         en: Text {
             title: "You are not authorized to do this",
             what: "Your role does not permit this operation. Nothing was changed.",
@@ -77,7 +77,7 @@ pub(super) const ROWS: [Row; 14] = [
         status: 403,
         remedy: Always(Action::Stop),
         by: Some(By::Branch),
-        client: "Tries the other generations, then stops.",
+        client: "tries its other pairs (12.8), else stops",
         en: Text {
             title: "The certificate is not registered",
             what: "The bank has no record of this certificate.",
@@ -99,7 +99,7 @@ pub(super) const ROWS: [Row; 14] = [
         name: "certificateNotYetValid",
         status: 403,
         remedy: Always(Action::Wait),
-        client: "Waits until notBefore.",
+        client: "compares clocks; waits until notBefore",
         en: Text {
             title: "The certificate is not valid yet",
             what: "The certificate's period of validity has not begun.",
@@ -117,7 +117,7 @@ pub(super) const ROWS: [Row; 14] = [
         name: "certificateExpired",
         status: 403,
         remedy: REISSUE,
-        client: "Tries the other generations; looks for its order with findOrder if it has a newer key.",
+        client: "tries its other pairs and `findOrder` (12.8), else tells who reissues",
         en: Text {
             title: "The certificate has expired",
             what: "The certificate has expired, so that it can neither be used nor renewed.",
@@ -137,7 +137,7 @@ pub(super) const ROWS: [Row; 14] = [
         remedy: REISSUE,
         with_members: Some(Action::UsePredecessor),
         carries: Carries::Predecessor,
-        client: "Switches to predecessor if that is named and in its store; else stops.",
+        client: "switches to the predecessor, or tries its other pairs, else tells who reissues",
         en: Text {
             title: "The certificate is revoked",
             what: "The certificate was revoked, so that it can no longer be used.",
@@ -156,7 +156,7 @@ pub(super) const ROWS: [Row; 14] = [
         status: 403,
         remedy: Always(Action::UseSuccessor),
         carries: Carries::Successor,
-        client: "Switches to successor if it has it; else recovers with purpose recovery, if the user wants that.",
+        client: "uses the pair of `successor` if it has it, else tells that the certificate was renewed elsewhere",
         en: Text {
             title: "The certificate has been renewed",
             what: "The certificate was renewed already, so that it can no longer be used.",
@@ -175,7 +175,7 @@ pub(super) const ROWS: [Row; 14] = [
         status: 403,
         remedy: Always(Action::Stop),
         by: Some(By::Branch),
-        client: "Stops.",
+        client: "stops",
         en: Text {
             title: "The use of this service is suspended",
             what: "The bank has suspended your use of this service.",
@@ -194,7 +194,7 @@ pub(super) const ROWS: [Row; 14] = [
         status: 403,
         remedy: Always(Action::UpdateEnvironment),
         carries: Carries::Environments,
-        client: "Shows the supported environments and stops.",
+        client: "shows the list",
         en: Text {
             title: "The environment is not supported",
             what: "The bank does not support renewal in this environment. Nothing was changed.[ It supports {environments}.]",
@@ -213,7 +213,7 @@ pub(super) const ROWS: [Row; 14] = [
         status: 401,
         remedy: Always(Action::Correct),
         by: Some(By::User),
-        client: "Asks for the PIN.",
+        client: "asks the user",
         en: Text {
             title: "The PIN is required",
             what: "This operation needs the PIN.",
@@ -233,7 +233,7 @@ pub(super) const ROWS: [Row; 14] = [
         remedy: Always(Action::Correct),
         by: Some(By::User),
         carries: Carries::AttemptsLeft,
-        client: "Asks for the PIN again; never repeats it by itself.",
+        client: "asks the user, showing `attemptsLeft`; never repeats the same PIN",
         en: Text {
             title: "The PIN is wrong",
             what: "The PIN is wrong.[ The number of wrong PINs in a row that are left before it is locked: {attemptsLeft}.]",
@@ -254,7 +254,7 @@ pub(super) const ROWS: [Row; 14] = [
             user: Action::UnlockByAdministrator,
             administrator: Action::UnlockAtBranch,
         },
-        client: "Stops; an open order stays and is resumed once unlocked.",
+        client: "tells who unlocks",
         en: Text {
             title: "The PIN is locked",
             what: "The PIN was entered wrongly too many times in a row and is locked. Nothing of the procedure is lost.",
@@ -273,7 +273,7 @@ pub(super) const ROWS: [Row; 14] = [
         status: 400,
         remedy: Always(Action::Correct),
         by: Some(By::User),
-        client: "Asks for another new PIN, within the lengths of meta.pin.",
+        client: "asks the user for another",
         en: Text {
             title: "The new PIN is not acceptable",
             what: "The new PIN does not satisfy the bank's rules. The PIN was not changed.",

@@ -12,7 +12,7 @@ pub(super) const ROWS: [Row; 20] = [
         name: "tooEarly",
         status: 403,
         remedy: Always(Action::Wait),
-        client: "Comes back at notBefore.",
+        client: "waits until `notBefore`",
         en: Text {
             title: "It is too early to renew",
             what: "The certificate's renewal window has not opened. The certificate stays usable.",
@@ -30,8 +30,8 @@ pub(super) const ROWS: [Row; 20] = [
         name: "orderExists",
         status: 409,
         remedy: Always(Action::ResumeOrder),
-        carries: Carries::Order,
-        client: "Resumes order if key is in its store; else leaves it, unless told to start over or it counts as abandoned.",
+        carries: Carries::OpenOrder,
+        client: "resumes it if it has its key, else 12.6",
         en: Text {
             title: "A renewal is already in progress",
             what: "A renewal of this certificate with another key is already in progress. A second one was not begun.",
@@ -49,7 +49,7 @@ pub(super) const ROWS: [Row; 20] = [
         name: "replacesMismatch",
         status: 403,
         remedy: Always(Action::Correct),
-        client: "Logs on with the certificate that it renews.",
+        client: "logs on with the certificate to be replaced",
         en: Text {
             title: "Another certificate than the one logged on with",
             what: "Only the certificate that logged on can be renewed. Nothing was changed.",
@@ -67,8 +67,8 @@ pub(super) const ROWS: [Row; 20] = [
         name: "badCSR",
         status: 400,
         remedy: Always(Action::Correct),
-        carries: Carries::CsrReason,
-        client: "Stops, or makes the CSR anew for the same key where reason says how.",
+        carries: Carries::CsrFault,
+        client: "makes a new key and CSR once, else stops",
         en: Text {
             title: "The certificate signing request is not acceptable",
             what: "The certificate signing request (CSR) was refused.[ The reason: {reason}.] Nothing was changed.",
@@ -86,7 +86,7 @@ pub(super) const ROWS: [Row; 20] = [
         name: "keyReused",
         status: 409,
         remedy: Always(Action::Correct),
-        client: "Makes a new key.",
+        client: "makes a new key and a new order",
         en: Text {
             title: "The key was used before",
             what: "No new certificate is issued for a key that belongs to a certificate already. Nothing was changed.",
@@ -106,7 +106,7 @@ pub(super) const ROWS: [Row; 20] = [
         remedy: Always(Action::Correct),
         by: Some(By::User),
         carries: Carries::KeyStores,
-        client: "Chooses one of keyStores.",
+        client: "lets the user choose from `keyStores`",
         en: Text {
             title: "The key store is not accepted",
             what: "The bank does not accept the chosen key store. Nothing was changed.[ It accepts {keyStores}.]",
@@ -124,7 +124,7 @@ pub(super) const ROWS: [Row; 20] = [
         name: "issueFailed",
         status: 500,
         remedy: Always(Action::Retry),
-        client: "Places a new order, with a new key.",
+        client: "places a new order with a new key, with growing pauses",
         en: Text {
             title: "The certificate could not be issued",
             what: "The certification authority could not issue the certificate, and this procedure has ended. A certificate that you have been using stays usable until it expires.",
@@ -142,7 +142,7 @@ pub(super) const ROWS: [Row; 20] = [
         name: "orderUnknown",
         status: 404,
         remedy: Always(Action::Logon),
-        client: "Knows that its newOrder never arrived; logs on with the old certificate.",
+        client: "logs on with the pair it has; keeps the key",
         en: Text {
             title: "No renewal has this key",
             what: "The bank has not received any order for this key.",
@@ -160,7 +160,7 @@ pub(super) const ROWS: [Row; 20] = [
         name: "orderProcessing",
         status: 409,
         remedy: Always(Action::Wait),
-        client: "Reads the order again as Retry-After says.",
+        client: "polls as 5.11 says",
         en: Text {
             title: "The certificate is being issued",
             what: "The order was received, and the certificate is being issued.",
@@ -178,8 +178,7 @@ pub(super) const ROWS: [Row; 20] = [
         name: "orderCompleted",
         status: 409,
         remedy: Always(Action::UseSuccessor),
-        carries: Carries::Successor,
-        client: "Goes forward: fetches and uses the new certificate.",
+        client: "goes forward with the new pair",
         en: Text {
             title: "The renewal is completed",
             what: "This renewal is completed already, and can no longer be canceled.",
@@ -198,7 +197,7 @@ pub(super) const ROWS: [Row; 20] = [
         status: 409,
         remedy: Always(Action::UsePredecessor),
         carries: Carries::Predecessor,
-        client: "Switches back to the old certificate; begins anew if it still wants to renew.",
+        client: "uses the old pair; a new order needs a new key",
         en: Text {
             title: "The renewal was canceled",
             what: "This renewal was canceled. Its new certificate is not valid.",
@@ -216,7 +215,7 @@ pub(super) const ROWS: [Row; 20] = [
         name: "orderInvalid",
         status: 409,
         remedy: Always(Action::Logon),
-        client: "Logs on and sees what became of its certificate; the answer names the remedy.",
+        client: "logs on with the old pair and decides anew",
         en: Text {
             title: "The order has become invalid",
             what: "This order became invalid, for example because a certificate was revoked or reissued. Its new certificate is not valid.",
@@ -235,7 +234,7 @@ pub(super) const ROWS: [Row; 20] = [
         status: 409,
         remedy: Always(Action::UsePredecessor),
         carries: Carries::Predecessor,
-        client: "Switches back to the old certificate.",
+        client: "uses the old pair",
         en: Text {
             title: "The renewal was taken back",
             what: "This renewal was taken back, and the certificate from before it is valid again.",
@@ -253,8 +252,7 @@ pub(super) const ROWS: [Row; 20] = [
         name: "orderNotCompleted",
         status: 409,
         remedy: Always(Action::ResumeOrder),
-        carries: Carries::Order,
-        client: "Confirms the order, or cancels it.",
+        client: "cancels or confirms instead",
         en: Text {
             title: "The renewal is not completed",
             what: "This renewal is not completed yet. The certificate from before it is still valid.",
@@ -272,8 +270,8 @@ pub(super) const ROWS: [Row; 20] = [
         name: "keyMismatch",
         status: 409,
         remedy: Always(Action::ResumeOrder),
-        carries: Carries::Order,
-        client: "Logs on and reads the order: it is another machine's, or its own journal is stale.",
+        carries: Carries::Key,
+        client: "reads the order again; leaves what is not its own",
         en: Text {
             title: "The order has another key",
             what: "The key is not the one of this order. Another computer or another software may be renewing this certificate. Nothing was changed.",
@@ -291,8 +289,7 @@ pub(super) const ROWS: [Row; 20] = [
         name: "predecessorExpired",
         status: 409,
         remedy: Always(Action::ResumeOrder),
-        carries: Carries::Order,
-        client: "Goes forward: installs and confirms the new certificate.",
+        client: "goes forward: confirms the new pair",
         en: Text {
             title: "The renewal can no longer be canceled",
             what: "The certificate from before the renewal has expired, so that canceling would leave none.",
@@ -310,8 +307,7 @@ pub(super) const ROWS: [Row; 20] = [
         name: "rollbackEnded",
         status: 409,
         remedy: Always(Action::UseSuccessor),
-        carries: Carries::Successor,
-        client: "Gives the rollback up and uses the new certificate.",
+        client: "uses the new pair",
         en: Text {
             title: "The renewal can no longer be taken back",
             what: "The period for taking the renewal back has ended, or the new certificate is already in use.",
@@ -329,8 +325,7 @@ pub(super) const ROWS: [Row; 20] = [
         name: "rollbackDisabled",
         status: 403,
         remedy: Always(Action::UseSuccessor),
-        carries: Carries::Successor,
-        client: "Gives the rollback up and uses the new certificate.",
+        client: "uses the new pair",
         en: Text {
             title: "The bank does not take renewals back",
             what: "This bank does not offer to take a completed renewal back.",
@@ -348,7 +343,7 @@ pub(super) const ROWS: [Row; 20] = [
         name: "notSuperseded",
         status: 409,
         remedy: Always(Action::Logon),
-        client: "Logs on with purpose renewal: the certificate is current.",
+        client: "logs on with purpose `renewal`",
         en: Text {
             title: "The certificate has not been renewed",
             what: "A logon for recovery is only for a certificate that was renewed already.",
@@ -365,18 +360,19 @@ pub(super) const ROWS: [Row; 20] = [
         token: Token::DeferralRefused,
         name: "deferralRefused",
         status: 409,
-        remedy: Always(Action::ResumeOrder),
+        remedy: Always(Action::Stop),
+        with_members: Some(Action::ResumeOrder),
         carries: Carries::Order,
-        client: "Goes on with the open order; without one there is nothing to do.",
+        client: "resumes the order, or goes on",
         en: Text {
             title: "There is no renewal to defer",
             what: "There is no notice of renewal that could be deferred to the next logon: a renewal is in progress already, or its window has not opened.",
-            next: Some("If a renewal is in progress, resume it."),
+            next: Some("Until the window opens there is nothing to do."),
         },
         ja: Text {
             title: "次回ログイン時への延期はできません",
             what: "次回ログイン時に延期できる更新のお知らせがありません。更新手続きをすでに受け付けているか、更新期間前です。",
-            next: Some("更新手続きを受け付けている場合は、そのお手続きを再開してください。"),
+            next: Some("更新期間になるまで、お手続きの必要はございません。"),
         },
         ..Row::PLAIN
     },

@@ -9,7 +9,7 @@ pub(super) const ROWS: [Row; 15] = [
         name: "malformed",
         status: 400,
         remedy: Always(Action::Correct),
-        client: "Stops: the request is wrong and stays wrong.",
+        client: "reports a fault of the client; does not repeat",
         en: Text {
             title: "The request is not well-formed",
             what: "The request does not have the form that the protocol demands. Nothing was changed.",
@@ -27,7 +27,7 @@ pub(super) const ROWS: [Row; 15] = [
         name: "unsupportedMediaType",
         status: 415,
         remedy: Always(Action::Correct),
-        client: "Sends application/jose+json.",
+        client: "as `malformed`",
         en: Text {
             title: "The content type is not supported",
             what: "The bank takes signed requests only as application/jose+json. Nothing was changed.",
@@ -45,7 +45,7 @@ pub(super) const ROWS: [Row; 15] = [
         name: "payloadTooLarge",
         status: 413,
         remedy: Always(Action::Correct),
-        client: "Stops: no request of the protocol is that large.",
+        client: "as `malformed`",
         en: Text {
             title: "The request is too large",
             what: "The request is larger than 65,536 bytes. Nothing was changed.",
@@ -63,7 +63,7 @@ pub(super) const ROWS: [Row; 15] = [
         name: "methodNotAllowed",
         status: 405,
         remedy: Always(Action::Correct),
-        client: "Uses a method that Allow names.",
+        client: "as `malformed`",
         en: Text {
             title: "The HTTP method is not allowed here",
             what: "This resource does not take the HTTP method of the request. Nothing was changed.",
@@ -81,7 +81,7 @@ pub(super) const ROWS: [Row; 15] = [
         name: "notFound",
         status: 404,
         remedy: Always(Action::Stop),
-        client: "Forgets the URL; logs on and reads the session if it needs the order.",
+        client: "forgets the URL; logs on again if it came from a session",
         en: Text {
             title: "Not found",
             what: "What the request asks for does not exist, or this certificate may not see it.",
@@ -99,7 +99,7 @@ pub(super) const ROWS: [Row; 15] = [
         name: "misdirected",
         status: 421,
         remedy: Always(Action::Correct),
-        client: "Checks the configured directory URL and any proxy in between.",
+        client: "checks the directory's URL and the proxy; does not repeat",
         en: Text {
             title: "The request was sent to another host",
             what: "The request names a host that is not this bank's. Nothing was changed.",
@@ -117,7 +117,7 @@ pub(super) const ROWS: [Row; 15] = [
         name: "badNonce",
         status: 400,
         remedy: Always(Action::Retry),
-        client: "Signs the same request again with the nonce of this response, a few times at most.",
+        client: "signs again with the fresh nonce of this answer, at most 5 times (12.5)",
         en: Text {
             title: "The request was used already or is too old",
             what: "The request's one-time number was used already or is older than five minutes. Nothing was changed.",
@@ -135,7 +135,7 @@ pub(super) const ROWS: [Row; 15] = [
         name: "badSignature",
         status: 401,
         remedy: Always(Action::Correct),
-        client: "Checks that key and certificate belong together; tries the other generations.",
+        client: "checks that key and certificate belong together; does not repeat",
         en: Text {
             title: "The signature cannot be verified",
             what: "The request's signature was not made by the key that the request names. Nothing was changed.",
@@ -154,7 +154,7 @@ pub(super) const ROWS: [Row; 15] = [
         status: 400,
         remedy: Always(Action::Correct),
         carries: Carries::Algorithms,
-        client: "Signs with one of algorithms that fits the key.",
+        client: "uses an algorithm of `algorithms` that fits, else stops",
         en: Text {
             title: "The signature algorithm is not accepted",
             what: "The bank does not accept this signature algorithm for this key.[ It accepts {algorithms}.]",
@@ -173,7 +173,7 @@ pub(super) const ROWS: [Row; 15] = [
         status: 400,
         remedy: Always(Action::Correct),
         carries: Carries::KeyTypes,
-        client: "Makes a key of one of keyTypes.",
+        client: "as `malformed`",
         en: Text {
             title: "The key is not accepted",
             what: "The bank does not accept this public key.[ It accepts keys of type {keyTypes}.]",
@@ -191,7 +191,7 @@ pub(super) const ROWS: [Row; 15] = [
         name: "typeMismatch",
         status: 400,
         remedy: Always(Action::Correct),
-        client: "Stops: the request was signed for another operation, or something rewrote its URL.",
+        client: "suspects a proxy that rewrites URLs; does not repeat",
         en: Text {
             title: "The request is for another operation",
             what: "The request was signed for another operation than the one it was sent to. Nothing was changed.",
@@ -209,7 +209,7 @@ pub(super) const ROWS: [Row; 15] = [
         name: "urlMismatch",
         status: 400,
         remedy: Always(Action::Correct),
-        client: "Stops: something between client and bank rewrites URLs.",
+        client: "as `typeMismatch`",
         en: Text {
             title: "The request is for another address",
             what: "The request was signed for another address than the one it was sent to. Nothing was changed.",
@@ -227,7 +227,7 @@ pub(super) const ROWS: [Row; 15] = [
         name: "rateLimited",
         status: 429,
         remedy: Always(Action::Wait),
-        client: "Waits as Retry-After says, at most as long as the certificate lives.",
+        client: "waits as 5.11 says",
         en: Text {
             title: "Too many requests",
             what: "Too many requests were made in a short time. Nothing was changed.",
@@ -245,7 +245,7 @@ pub(super) const ROWS: [Row; 15] = [
         name: "serverInternal",
         status: 500,
         remedy: Always(Action::Retry),
-        client: "Logs on again, sees what was done, and repeats what was not.",
+        client: "repeats what 5.10 allows, with growing pauses; else logs on again first",
         en: Text {
             title: "The bank could not process the request",
             what: "A fault on the bank's side prevented it from processing the request. The procedure can be resumed from where it was.",
@@ -263,7 +263,7 @@ pub(super) const ROWS: [Row; 15] = [
         name: "unavailable",
         status: 503,
         remedy: Always(Action::Wait),
-        client: "Waits as Retry-After says, at most as long as the certificate lives.",
+        client: "waits as 5.11 says",
         en: Text {
             title: "The service is not available now",
             what: "The bank takes no requests at present. The procedure can be resumed from where it was.",
