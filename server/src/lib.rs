@@ -1,1 +1,5 @@
 //! The bank's side of Koshin.
+
+pub mod http;
+pub mod mischief;
+pub mod watch;
