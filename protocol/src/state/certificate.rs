@@ -1,0 +1,195 @@
+//! The life of a certificate at the bank (SPEC.md 10.2).
+//!
+//! `unconfirmed` -> `current` -> `superseded`, back by a rollback, and the two ends: revoked, expired.
+
+use super::{Step, refused, stays, stepped};
+use crate::problem::Token;
+use crate::time::Time;
+
+/// What a certificate counts for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Certificate {
+    /// Issued; its key has not confirmed it.
+    Unconfirmed,
+    /// The one that its subject works with.
+    Current,
+    /// Replaced by a confirmed successor.
+    Superseded,
+    /// Revoked, for good.
+    Revoked,
+    /// Past its `notAfter`, and it had no confirmed successor then.
+    Expired,
+}
+
+/// What happens to a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// Its own key confirmed its order.
+    Confirmed,
+    /// Its successor was confirmed.
+    Superseded,
+    /// Its successor was rolled back.
+    Restored,
+    /// It was revoked, by whomever.
+    Revoked,
+    /// Its `notAfter` has passed.
+    Expired,
+}
+
+/// What the bank owes its other data when a certificate steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// End every session of this certificate (reason: order completed).
+    EndSessionsAsSuperseded,
+    /// End every session of this certificate (reason: certificate revoked).
+    EndSessionsAsRevoked,
+    /// [`super::order::Event::PredecessorRevoked`] for the order that replaces it, if any.
+    TellReplacingOrderRevoked,
+    /// [`super::order::Event::PredecessorExpired`] for the order that replaces it, if any.
+    TellReplacingOrderExpired,
+    /// [`super::order::Event::SuccessorRevoked`] for the order that it came from, if any.
+    TellOwnOrderRevoked,
+}
+
+/// What a request wants to do on the word of a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Use {
+    /// A logon with purpose `renewal`. One with an unconfirmed certificate confirms it.
+    Logon,
+    /// A logon with purpose `recovery`.
+    RecoveryLogon,
+    /// To be replaced: `newOrder`.
+    Renewal,
+    /// `confirm`.
+    Confirm,
+    /// `revokeCert` of itself.
+    RevokeItself,
+    /// To read its own certificate resource.
+    Fetch,
+}
+
+/// Where an instant lies in a certificate's validity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Validity {
+    /// Before `notBefore`.
+    NotYet,
+    /// From `notBefore` to `notAfter`, both seconds included.
+    Within,
+    /// After `notAfter`.
+    Over,
+}
+
+impl Validity {
+    /// Where `now` lies.
+    pub fn at(now: Time, not_before: Time, not_after: Time) -> Self {
+        if now > not_after {
+            Self::Over
+        } else if now < not_before {
+            Self::NotYet
+        } else {
+            Self::Within
+        }
+    }
+}
+
+impl Certificate {
+    /// One event.
+    pub fn step(self, event: Event) -> Step<Self, Effect> {
+        match self {
+            Self::Unconfirmed => match event {
+                Event::Confirmed => stepped(Self::Current, &[]),
+                Event::Superseded | Event::Restored => refused(self, Token::OrderNotCompleted),
+                Event::Revoked => revoked(),
+                Event::Expired => expired(),
+            },
+            Self::Current => match event {
+                Event::Confirmed | Event::Restored => stays(self),
+                Event::Superseded => superseded(),
+                Event::Revoked => revoked(),
+                Event::Expired => expired(),
+            },
+            Self::Superseded => match event {
+                Event::Confirmed => refused(self, Token::CertificateSuperseded),
+                Event::Superseded => stays(self),
+                Event::Restored => stepped(Self::Current, &[]),
+                Event::Revoked => revoked(),
+                // It stays superseded, so that its holder is still told to use the successor.
+                Event::Expired => stepped(self, &[Effect::TellReplacingOrderExpired]),
+            },
+            Self::Revoked => match event {
+                Event::Confirmed | Event::Restored => refused(self, Token::CertificateRevoked),
+                Event::Superseded | Event::Revoked => stays(self),
+                Event::Expired => stepped(self, &[Effect::TellReplacingOrderExpired]),
+            },
+            Self::Expired => match event {
+                Event::Confirmed | Event::Restored => refused(self, Token::CertificateExpired),
+                // Its order was accepted in time and confirmed after: the next step is the successor's,
+                // not a reissue, which would revoke the successor.
+                Event::Superseded => superseded(),
+                // Revoking it would say nothing: whoever verifies it looks at the dates first.
+                Event::Revoked | Event::Expired => stays(self),
+            },
+        }
+    }
+
+    /// Whether a request may do `purpose` on the word of this certificate, or the token that refuses
+    /// it. The state decides before the validity (SPEC.md 5.7). A `confirm` is decided by its order first.
+    pub fn admits(self, purpose: Use, validity: Validity) -> Result<(), Token> {
+        self.permits(purpose)?;
+        match validity {
+            Validity::NotYet => Err(Token::CertificateNotYetValid),
+            Validity::Within => Ok(()),
+            Validity::Over => Err(Token::CertificateExpired),
+        }
+    }
+
+    fn permits(self, purpose: Use) -> Result<(), Token> {
+        match self {
+            Self::Unconfirmed => match purpose {
+                Use::Logon | Use::Confirm | Use::RevokeItself | Use::Fetch => Ok(()),
+                Use::RecoveryLogon => Err(Token::NotSuperseded),
+                Use::Renewal => Err(Token::OrderNotCompleted),
+            },
+            Self::Current => match purpose {
+                Use::Logon | Use::Renewal | Use::Confirm | Use::RevokeItself | Use::Fetch => Ok(()),
+                Use::RecoveryLogon => Err(Token::NotSuperseded),
+            },
+            Self::Superseded => match purpose {
+                Use::RecoveryLogon | Use::RevokeItself | Use::Fetch => Ok(()),
+                Use::Logon | Use::Renewal | Use::Confirm => Err(Token::CertificateSuperseded),
+            },
+            Self::Revoked => match purpose {
+                // Revoking is idempotent, for the one who repeats it for want of an answer.
+                Use::RevokeItself => Ok(()),
+                Use::Logon | Use::RecoveryLogon | Use::Renewal | Use::Confirm | Use::Fetch => {
+                    Err(Token::CertificateRevoked)
+                }
+            },
+            Self::Expired => Err(Token::CertificateExpired),
+        }
+    }
+
+    /// Whether this is the one certificate that its subject works with.
+    pub fn is_current(self) -> bool {
+        matches!(self, Self::Current)
+    }
+}
+
+fn revoked() -> Step<Certificate, Effect> {
+    stepped(
+        Certificate::Revoked,
+        &[
+            Effect::EndSessionsAsRevoked,
+            Effect::TellReplacingOrderRevoked,
+            Effect::TellOwnOrderRevoked,
+        ],
+    )
+}
+
+fn superseded() -> Step<Certificate, Effect> {
+    stepped(Certificate::Superseded, &[Effect::EndSessionsAsSuperseded])
+}
+
+fn expired() -> Step<Certificate, Effect> {
+    stepped(Certificate::Expired, &[Effect::TellReplacingOrderExpired])
+}

@@ -1,0 +1,190 @@
+//! The life of a session (SPEC.md 10.3).
+
+use super::{Refused, Step, refused, stays, stepped};
+use crate::problem::Token;
+use crate::time::Time;
+
+/// A logon of one certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Session {
+    /// Requests may name it.
+    Active(Active),
+    /// Requests that name it are told to log on again.
+    Ended(Ended),
+}
+
+/// What an active session knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Active {
+    /// What it was opened for.
+    pub purpose: Purpose,
+    /// The last second in which it may be used unless it is used before; never after `absolute`.
+    pub idle: Time,
+    /// The last second in which it may be used at all.
+    pub absolute: Time,
+}
+
+/// What an ended session knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ended {
+    /// Why it ended: the first reason stays.
+    pub reason: Reason,
+}
+
+/// What a session was opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// Everything but a rollback.
+    Renewal,
+    /// A superseded certificate's: the rollback, and nothing else but reading it and logging off.
+    Recovery,
+}
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// Its holder logged off.
+    Logoff,
+    /// The same certificate logged on again.
+    NewLogon,
+    /// Not used for the policy's idle period.
+    Idle,
+    /// The policy's whole period is over.
+    Absolute,
+    /// Its certificate was superseded: the order completed.
+    OrderCompleted,
+    /// Its certificate was revoked.
+    CertificateRevoked,
+    /// The subject got a new enrollment code.
+    SubjectReissued,
+    /// Its certificate's order was rolled back.
+    RolledBack,
+}
+
+/// What happens to a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// A request names it.
+    Used {
+        /// The bank's time.
+        now: Time,
+        /// Now plus the policy's idle period.
+        idle: Time,
+        /// What the request needs the session to be for.
+        need: Need,
+    },
+    /// The bank looks at the time; nobody uses the session.
+    Looked {
+        /// The bank's time.
+        now: Time,
+    },
+    /// Its holder logs off.
+    Logoff,
+    /// It ends for this reason, whether or not its holder knows.
+    End(Reason),
+}
+
+/// What a request needs a session to be for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Need {
+    /// `rollback`.
+    Recovery,
+    /// Everything that neither of the other two names.
+    Renewal,
+    /// To read the session, to log off.
+    Either,
+}
+
+/// A session's end owes the bank's other data nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Effect {}
+
+impl Session {
+    /// A new session; `idle` and `absolute` are now plus the policy's periods.
+    pub fn open(purpose: Purpose, idle: Time, absolute: Time) -> Self {
+        Self::Active(Active { purpose, idle: idle.min(absolute), absolute })
+    }
+
+    /// One event. A use after the time ran out is refused, and the refusal holds the ended session.
+    pub fn step(self, event: Event) -> Step<Self, Effect> {
+        match self {
+            Self::Active(active) => match event {
+                Event::Used { now, idle, need } => active.used(now, idle, need),
+                Event::Looked { now } => match active.over(now) {
+                    Some(reason) => stepped(Self::Ended(Ended { reason }), &[]),
+                    None => stays(self),
+                },
+                Event::Logoff => stepped(Self::Ended(Ended { reason: Reason::Logoff }), &[]),
+                Event::End(reason) => stepped(Self::Ended(Ended { reason }), &[]),
+            },
+            Self::Ended(_) => match event {
+                Event::Used { .. } | Event::Logoff => refused(self, Token::SessionEnded),
+                Event::Looked { .. } | Event::End(_) => stays(self),
+            },
+        }
+    }
+}
+
+impl Active {
+    /// When the session ends if nobody uses it: `expires` of the wire.
+    pub fn expires(&self) -> Time {
+        self.idle.min(self.absolute)
+    }
+
+    fn used(self, now: Time, idle: Time, need: Need) -> Step<Session, Effect> {
+        if let Some(reason) = self.over(now) {
+            let state = Session::Ended(Ended { reason });
+            return Err(Refused { state, token: Token::SessionEnded });
+        }
+        match (need, self.purpose) {
+            (Need::Either, Purpose::Renewal | Purpose::Recovery)
+            | (Need::Renewal, Purpose::Renewal)
+            | (Need::Recovery, Purpose::Recovery) => {
+                // A clock that went back shortens nothing.
+                let idle = idle.max(self.idle).min(self.absolute);
+                stays(Session::Active(Self { idle, ..self }))
+            }
+            (Need::Renewal, Purpose::Recovery) | (Need::Recovery, Purpose::Renewal) => {
+                refused(Session::Active(self), Token::SessionPurpose)
+            }
+        }
+    }
+
+    fn over(self, now: Time) -> Option<Reason> {
+        if now > self.absolute {
+            Some(Reason::Absolute)
+        } else if now > self.idle {
+            Some(Reason::Idle)
+        } else {
+            None
+        }
+    }
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 8] = [
+        Self::Logoff,
+        Self::NewLogon,
+        Self::Idle,
+        Self::Absolute,
+        Self::OrderCompleted,
+        Self::CertificateRevoked,
+        Self::SubjectReissued,
+        Self::RolledBack,
+    ];
+
+    /// As a store's column and the audit write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Logoff => "logoff",
+            Self::NewLogon => "newLogon",
+            Self::Idle => "idle",
+            Self::Absolute => "absolute",
+            Self::OrderCompleted => "orderCompleted",
+            Self::CertificateRevoked => "certificateRevoked",
+            Self::SubjectReissued => "subjectReissued",
+            Self::RolledBack => "rolledBack",
+        }
+    }
+}
