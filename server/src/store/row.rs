@@ -1,0 +1,352 @@
+//! What the store answers: rows as the bank's decisions need them.
+
+use std::sync::Arc;
+
+use koshin_protocol::cert_id::CertId;
+use koshin_protocol::jwk::Thumbprint;
+use koshin_protocol::state::certificate::Certificate as CertificateState;
+use koshin_protocol::state::order::Order as OrderState;
+use koshin_protocol::state::reissue::Reissue as ReissueState;
+pub use koshin_protocol::state::session::Purpose;
+use koshin_protocol::time::{Period, Time};
+
+use super::id::{ContractId, Fingerprint, OrderId, ReissueId, RequestId, SessionId, SubjectId};
+
+/// What a subject may do (SPEC.md 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// 管理者: may reissue, unlock and revoke for the users of its contract.
+    Administrator,
+    /// 利用者
+    User,
+}
+
+/// A certificate of the registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateRow {
+    /// Its name on the wire.
+    pub cert_id: CertId,
+    /// How an `x5c` finds it.
+    pub fingerprint: Fingerprint,
+    /// Whose it is.
+    pub subject: SubjectId,
+    /// The order that it came from; `None` for an imported one.
+    pub order: Option<OrderId>,
+    /// The thumbprint of its key.
+    pub key: Thumbprint,
+    /// Where its client said that it keeps the key; `None` for an imported one.
+    pub key_store: Option<String>,
+    /// First second of its validity.
+    pub not_before: Time,
+    /// Last second of its validity.
+    pub not_after: Time,
+    /// What the registry says. `Current` does not look at the clock: compare `not_after` as well.
+    pub state: CertificateState,
+    /// How often its renewal was deferred.
+    pub deferrals: u32,
+    /// When it was last deferred.
+    pub deferred_at: Option<Time>,
+    /// The certificate itself.
+    pub der: Arc<[u8]>,
+}
+
+/// A subject of a contract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubjectRow {
+    /// Its id on the wire.
+    pub id: SubjectId,
+    /// Whose subject it is.
+    pub contract: ContractId,
+    /// The subject DN of its certificates, as RFC 4514 text.
+    pub name: String,
+    /// The same, as DER.
+    pub name_der: Vec<u8>,
+    /// What it may do.
+    pub role: Role,
+    /// Its PIN.
+    pub pin: PinState,
+    /// The bank disabled it or its contract.
+    pub disabled: bool,
+}
+
+/// `pin` of the contract's status page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PinState {
+    /// None was set.
+    None,
+    /// Set, and not locked.
+    Set,
+    /// Too many wrong ones.
+    Locked,
+}
+
+/// A certificate with everything that an authentication and a new session decide on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The certificate.
+    pub certificate: CertificateRow,
+    /// Whose it is.
+    pub subject: SubjectRow,
+    /// The newest confirmed certificate that descends from this one.
+    pub successor: Option<CertId>,
+    /// Where this certificate was revoked by a cancel or a rollback: the current one to go back to.
+    pub predecessor: Option<CertId>,
+    /// The open order of the subject.
+    pub order: Option<OpenOrder>,
+    /// The right to go back to this certificate.
+    pub rollback: Option<Rollback>,
+}
+
+/// An order in `processing` or `valid`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenOrder {
+    /// Which.
+    pub id: OrderId,
+    /// The thumbprint of its key.
+    pub key: Thumbprint,
+}
+
+/// The completed order that a superseded certificate may still undo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rollback {
+    /// Which.
+    pub order: OrderId,
+    /// The thumbprint of its key.
+    pub key: Thumbprint,
+    /// Last second in which the right exists.
+    pub until: Time,
+}
+
+/// A session that has not ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActiveSession {
+    /// Its id.
+    pub id: SessionId,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// When it began.
+    pub created: Time,
+    /// When it was last used, as far as this node knows.
+    pub last_use: Time,
+    /// How long it may stay unused.
+    pub idle: Period,
+    /// When it ends at the latest.
+    pub expires: Time,
+    /// Who logged on.
+    pub holder: Holder,
+}
+
+/// An order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderRow {
+    /// Its id.
+    pub id: OrderId,
+    /// What it is for.
+    pub origin: Origin,
+    /// Whose it is.
+    pub subject: SubjectId,
+    /// The subject's contract.
+    pub contract: ContractId,
+    /// Where the client keeps the key, as ordered.
+    pub key_store: String,
+    /// The thumbprint of the CSR's key.
+    pub key: Thumbprint,
+    /// The CSR's DER.
+    pub csr: Arc<[u8]>,
+    /// When it was placed.
+    pub created: Time,
+    /// Where it stands.
+    pub state: OrderState,
+    /// The certificate that it yielded, revoked or not.
+    pub certificate: Option<CertificateRow>,
+}
+
+/// What an order came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It replaces a certificate.
+    Renewal {
+        /// Which.
+        replaces: CertId,
+        /// Last second of that certificate's validity.
+        not_after: Time,
+    },
+    /// An enrollment code was redeemed.
+    Enrollment {
+        /// Whose.
+        reissue: ReissueId,
+    },
+}
+
+/// An order in `processing` whose issuing is to be taken up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfinished {
+    /// The order.
+    pub order: OrderRow,
+    /// The subject DN of the certificate, as DER.
+    pub subject_name: Vec<u8>,
+    /// What was already promised to be signed: exactly these bytes are signed again.
+    pub reserved: Option<Reserved>,
+}
+
+/// The serial and the bytes that a slow CA was or will be asked to sign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reserved {
+    /// Content octets of the serial's DER.
+    pub serial: Vec<u8>,
+    /// The DER of the TBSCertificate.
+    pub tbs: Vec<u8>,
+}
+
+/// A contract with its subjects: the status page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContractRow {
+    /// Its id.
+    pub id: ContractId,
+    /// The corporation's name.
+    pub name: String,
+    /// Its subjects, by name.
+    pub subjects: Vec<SubjectEntry>,
+}
+
+/// A subject on the status page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubjectEntry {
+    /// The subject.
+    pub subject: SubjectRow,
+    /// Its certificates, newest first.
+    pub certificates: Vec<CertificateEntry>,
+    /// Its open order.
+    pub order: Option<OrderId>,
+    /// Its open reissue.
+    pub reissue: Option<ReissueId>,
+}
+
+/// A certificate on the status page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateEntry {
+    /// The certificate.
+    pub certificate: CertificateRow,
+    /// The one that replaced it.
+    pub successor: Option<CertId>,
+}
+
+/// A reissue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReissueRow {
+    /// Its id, the salt of the enrollment key.
+    pub id: ReissueId,
+    /// For whom.
+    pub subject: SubjectId,
+    /// The subject's contract.
+    pub contract: ContractId,
+    /// The subject's name, as RFC 4514 text.
+    pub subject_name: String,
+    /// The subject's name, as DER.
+    pub subject_der: Vec<u8>,
+    /// What the subject may do.
+    pub role: Role,
+    /// Why.
+    pub reason: Reason,
+    /// The public key derived from the code, as the JSON of a JWK.
+    pub enrollment_key: String,
+    /// When it was opened.
+    pub created: Time,
+    /// Last second in which the code may be redeemed.
+    pub expires: Time,
+    /// Where it stands.
+    pub state: ReissueState,
+    /// The order that redeemed it.
+    pub order: Option<OrderId>,
+}
+
+/// An operator's request for a reissue, waiting for another operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestRow {
+    /// Its id.
+    pub id: RequestId,
+    /// For whom.
+    pub subject: SubjectId,
+    /// Why.
+    pub reason: Reason,
+    /// The number of the paper form.
+    pub form: String,
+    /// Who requested it.
+    pub maker: String,
+    /// When.
+    pub created: Time,
+    /// Who approved it and what came of it; `None` while it waits.
+    pub approved: Option<Approval>,
+}
+
+/// The second pair of eyes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    /// Who.
+    pub checker: String,
+    /// When.
+    pub at: Time,
+    /// The reissue.
+    pub reissue: ReissueId,
+}
+
+/// Why a certificate is revoked or a subject gets a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// `keyCompromise`
+    KeyCompromise,
+    /// `deviceLost`
+    DeviceLost,
+    /// `keyLost`
+    KeyLost,
+    /// `affiliationChanged`
+    AffiliationChanged,
+    /// `cessationOfOperation`
+    CessationOfOperation,
+    /// `unspecified`
+    Unspecified,
+}
+
+/// A revoked certificate, as the CRL lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevocationRow {
+    /// Content octets of the serial's DER.
+    pub serial: Vec<u8>,
+    /// When it was revoked.
+    pub revoked_at: Time,
+    /// `CRLReason` (RFC 5280 5.3.1); `None` for unspecified, which is left out.
+    pub crl_reason: Option<u8>,
+    /// Last second of the certificate's validity; `None` if only a former CRL knows it.
+    pub not_after: Option<Time>,
+}
+
+/// A CRL as it was published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CrlRow {
+    /// `cRLNumber`
+    pub number: u64,
+    /// When it was published.
+    pub published: Time,
+    /// The CRL itself.
+    pub der: Vec<u8>,
+}
+
+/// One of the bank's staff.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperatorRow {
+    /// How the audit calls them.
+    pub name: String,
+    /// When they were added.
+    pub created: Time,
+    /// When they were disabled.
+    pub disabled: Option<Time>,
+}
+
+/// How many rows there are and whether the file is sound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Integrity {
+    /// What the database's own check found; empty if sound.
+    pub findings: Vec<String>,
+    /// The schema's version.
+    pub version: u32,
+}
