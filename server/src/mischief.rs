@@ -309,7 +309,7 @@ mod tests {
         let zero = Duration::ZERO;
         for value in [-0.1, 1.1, f64::NAN] {
             let shares = Shares { delay: value, ..Shares::default() };
-            let error = Mischief::new(1, &shares, zero).err().expect("out of range");
+            let error = Mischief::new(1, &shares, zero).expect_err("out of range");
             assert!(error.to_string().contains("delay"), "{error}");
         }
         let shares = Shares { delay: 0.6, processing: 0.6, ..Shares::default() };
