@@ -3,3 +3,6 @@
 pub mod http;
 pub mod mischief;
 pub mod watch;
+
+pub mod audit;
+pub mod store;

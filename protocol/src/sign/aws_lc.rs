@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature as lc;
 use aws_lc_rs::signature::KeyPair;
@@ -67,9 +68,8 @@ fn ecdsa(
 
 fn rsa(der: &[u8]) -> Result<(lc::RsaKeyPair, PublicKey), InvalidPrivateKey> {
     let key = lc::RsaKeyPair::from_pkcs8(der).map_err(|_| InvalidPrivateKey)?;
-    let modulus = key.public_key().modulus().big_endian_without_leading_zero();
-    let exponent = key.public_key().exponent().big_endian_without_leading_zero();
-    let public = PublicKey::rsa(modulus, exponent).map_err(|_| InvalidPrivateKey)?;
+    let spki: PublicKeyX509Der<'_> = key.public_key().as_der().map_err(|_| InvalidPrivateKey)?;
+    let public = PublicKey::from_spki_der(spki.as_ref()).map_err(|_| InvalidPrivateKey)?;
     Ok((key, public))
 }
 
