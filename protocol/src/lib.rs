@@ -19,6 +19,26 @@ pub mod operation;
 pub mod certificate;
 pub mod csr;
 
+pub mod chain;
+pub mod embedded_jws;
+pub mod empty;
+pub mod page_url;
+pub mod unverified_csr;
+
+pub mod certificate_entry;
+pub mod contract;
+pub mod directory;
+pub mod enrollment;
+pub mod environment;
+pub mod key_store;
+pub mod notice;
+pub mod order;
+pub mod pin;
 pub mod problem;
+pub mod reissue;
 pub mod remedy;
+pub mod renewal_info;
+pub mod revocation;
+pub mod session;
 pub mod state;
+pub mod subject;

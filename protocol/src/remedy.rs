@@ -2,7 +2,20 @@
 
 use std::fmt;
 
-use crate::problem::Language;
+use crate::{page_url::PageUrl, problem::Language, time::Time};
+
+/// A problem's `remedy`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remedy {
+    /// The next step.
+    pub action: Action,
+    /// Who takes it, where that is said.
+    pub by: Option<By>,
+    /// The earliest time to try again.
+    pub not_before: Option<Time>,
+    /// A page for people.
+    pub url: Option<PageUrl>,
+}
 
 /// The next step after a refusal, as the wire's `remedy.action`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
