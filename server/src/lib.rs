@@ -1,6 +1,23 @@
 //! The bank's side of Koshin.
+//!
+//! | | |
+//! |---|---|
+//! | what the bank decided | [`config`], [`policy`], both read through [`settings`] |
+//! | time and single use | [`clock`], [`nonce`] |
+//! | the second factor | [`pin`] |
+//! | the edge to the network | [`http`] |
+//! | watching and testing | [`watch`], [`mischief`] |
+
+pub mod config;
+pub mod policy;
+pub mod settings;
+
+pub mod clock;
+pub mod nonce;
+pub mod pin;
 
 pub mod http;
+
 pub mod mischief;
 pub mod watch;
 

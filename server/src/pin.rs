@@ -1,0 +1,324 @@
+//! PINs: hashing and checking them with Argon2id, off the asynchronous threads.
+//!
+//! A hash costs milliseconds of a processor, so that a flood of logons could starve renewals: few run at a time, a few
+//! more wait, and what is over is refused at once with [`PinError::Busy`]. Counting wrong PINs and locking is the
+//! store's: it reserves an attempt durably before it is checked here.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+use crate::policy::{Argon2idCost, PinRules};
+
+/// A PIN as somebody typed it. Its memory is overwritten when it is dropped, and it does not print.
+pub struct Pin(Zeroizing<String>);
+
+impl Pin {
+    /// Takes a PIN that somebody claims to be theirs; whatever it is, it counts as an attempt.
+    pub fn claimed(text: impl Into<String>) -> Self {
+        Self(Zeroizing::new(text.into()))
+    }
+
+    /// Takes a new PIN, if the rules allow it: its length, and characters that every keyboard has (printable ASCII
+    /// without the space), since a PIN that can be typed in two ways is wrong in one of them.
+    pub fn chosen(text: impl Into<String>, rules: &PinRules) -> Result<Self, UnacceptablePin> {
+        let pin = Self::claimed(text);
+        let length = u32::try_from(pin.0.chars().count()).unwrap_or(u32::MAX);
+        let typable = pin.0.chars().all(|character| character.is_ascii_graphic());
+        let (least, most) = (*rules.length.start(), *rules.length.end());
+        if typable && rules.length.contains(&length) {
+            Ok(pin)
+        } else {
+            Err(UnacceptablePin { least, most })
+        }
+    }
+}
+
+impl fmt::Debug for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pin(..)")
+    }
+}
+
+/// The new PIN is not allowed (problem `pinUnacceptable`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a PIN has {least} to {most} letters, digits and signs of ASCII, without spaces")]
+pub struct UnacceptablePin {
+    /// Least number of characters.
+    pub least: u32,
+    /// Greatest number of characters.
+    pub most: u32,
+}
+
+/// An Argon2id hash in PHC form: what the store keeps.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PinHash(String);
+
+impl PinHash {
+    /// Takes a hash out of the store; refuses whatever is not one.
+    pub fn from_phc(text: &str) -> Result<Self, NotAHash> {
+        let hash = PasswordHash::new(text).map_err(|_| NotAHash)?;
+        if hash.algorithm != argon2::ARGON2ID_IDENT || hash.salt.is_none() || hash.hash.is_none() {
+            return Err(NotAHash);
+        }
+        Params::try_from(&hash).map_err(|_| NotAHash)?;
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The hash in PHC form, for the store.
+    pub fn as_phc(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PinHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PinHash(..)")
+    }
+}
+
+/// The text is no Argon2id hash in PHC form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an Argon2id hash in PHC form")]
+pub struct NotAHash;
+
+/// Hashes and checks PINs, a bounded number at a time.
+///
+/// Dropping a future of it abandons the waiting; a hash that has begun runs to its end and holds its place until then.
+pub struct Pins {
+    hasher: Argon2<'static>,
+    /// Stands in where a subject has no PIN, so that the time of an answer does not tell.
+    nobody: PinHash,
+    running: Arc<Semaphore>,
+    places: Arc<Semaphore>,
+}
+
+/// Why a PIN was neither hashed nor checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PinError {
+    /// Too many wait already (problem `unavailable`, with this as Retry-After).
+    #[error("too many PINs are being checked; try again in {} s", retry_after.as_secs())]
+    Busy {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The system failed: no randomness, no memory, or the program is ending.
+    #[error(
+        "a PIN could not be hashed: the system has no randomness or memory, or the program is ending"
+    )]
+    System,
+}
+
+impl Pins {
+    const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+    /// Hashes at `cost`, `at_once` of them at a time, with up to `waiting` more in a queue.
+    pub fn new(cost: Argon2idCost, at_once: usize, waiting: usize) -> Result<Self, PinError> {
+        let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, None)
+            .map_err(|_| PinError::System)?;
+        let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let mut unguessable = Zeroizing::new([0; 32]);
+        getrandom::fill(unguessable.as_mut()).map_err(|_| PinError::System)?;
+        let nobody = hash(&hasher, unguessable.as_ref())?;
+        Ok(Self {
+            hasher,
+            nobody,
+            running: Arc::new(Semaphore::new(at_once)),
+            places: Arc::new(Semaphore::new(at_once + waiting)),
+        })
+    }
+
+    /// Hashes a new PIN with a random salt.
+    pub async fn hash(&self, pin: Pin) -> Result<PinHash, PinError> {
+        let hasher = self.hasher.clone();
+        self.run(move || hash(&hasher, pin.0.as_bytes())).await?
+    }
+
+    /// Whether `pin` is the one that was hashed. Without a hash it is not, after the same work.
+    pub async fn verify(&self, pin: Pin, stored: Option<&PinHash>) -> Result<bool, PinError> {
+        let hasher = self.hasher.clone();
+        let known = stored.is_some();
+        let hash = stored.unwrap_or(&self.nobody).clone();
+        self.run(move || hasher.verify_password(pin.0.as_bytes(), hash.as_phc()).is_ok() && known)
+            .await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PinError> {
+        let busy = PinError::Busy { retry_after: Self::RETRY_AFTER };
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| busy)?;
+        let turn = Arc::clone(&self.running).acquire_owned().await.map_err(|_| PinError::System)?;
+        let working = tokio::task::spawn_blocking(move || {
+            // Held by the work itself: a caller who goes away must not let another one in too early.
+            let _held = (place, turn);
+            work()
+        });
+        working.await.map_err(|_| PinError::System)
+    }
+}
+
+impl fmt::Debug for Pins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pins")
+            .field("free", &self.running.available_permits())
+            .finish_non_exhaustive()
+    }
+}
+
+fn hash(hasher: &Argon2<'_>, pin: &[u8]) -> Result<PinHash, PinError> {
+    hasher.hash_password(pin).map(|hash| PinHash(hash.to_string())).map_err(|_| PinError::System)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
+
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    const CHEAP: Argon2idCost = Argon2idCost { memory_kib: 64, passes: 1, lanes: 1 };
+
+    fn pins() -> Pins {
+        Pins::new(CHEAP, 2, 8).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_right_pin_is_recognized_and_others_are_not() {
+        let pins = pins();
+        let hash = pins.hash(Pin::claimed("2468")).await.unwrap();
+        assert_eq!(pins.verify(Pin::claimed("2468"), Some(&hash)).await, Ok(true));
+        for wrong in ["", "246", "24680", "2469", "２４６８"] {
+            assert_eq!(pins.verify(Pin::claimed(wrong), Some(&hash)).await, Ok(false), "{wrong}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hash_is_argon2id_at_the_policys_cost_with_its_own_salt() {
+        let pins = pins();
+        let (one, other) = (
+            pins.hash(Pin::claimed("2468")).await.unwrap(),
+            pins.hash(Pin::claimed("2468")).await.unwrap(),
+        );
+        assert!(one.as_phc().starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{}", one.as_phc());
+        assert_ne!(one, other);
+        assert_eq!(PinHash::from_phc(one.as_phc()), Ok(one));
+    }
+
+    #[tokio::test]
+    async fn a_hash_made_at_another_cost_is_still_checked() {
+        let earlier =
+            Pins::new(Argon2idCost { memory_kib: 128, passes: 2, lanes: 1 }, 1, 1).unwrap();
+        let hash = earlier.hash(Pin::claimed("2468")).await.unwrap();
+        assert_eq!(pins().verify(Pin::claimed("2468"), Some(&hash)).await, Ok(true));
+        assert_eq!(pins().verify(Pin::claimed("2469"), Some(&hash)).await, Ok(false));
+    }
+
+    #[tokio::test]
+    async fn without_a_stored_pin_every_pin_is_wrong() {
+        assert_eq!(pins().verify(Pin::claimed(""), None).await, Ok(false));
+    }
+
+    #[test]
+    fn what_is_no_argon2id_hash_is_refused() {
+        for text in [
+            "",
+            "2468",
+            "$argon2i$v=19$m=64,t=1,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAA",
+            "$argon2id$v=19$m=64,t=1,p=1",
+        ] {
+            assert_eq!(PinHash::from_phc(text), Err(NotAHash), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_new_pin_has_the_policys_length_and_can_be_typed_in_one_way() {
+        let rules = PinRules { required: true, length: 4..=6, attempts: 5, cost: CHEAP };
+        for good in ["2468", "Ab3-!x"] {
+            assert!(Pin::chosen(good, &rules).is_ok(), "{good}");
+        }
+        for bad in ["246", "2468024", "24 68", "２４６８", "24\n68", ""] {
+            assert_eq!(
+                Pin::chosen(bad, &rules).err(),
+                Some(UnacceptablePin { least: 4, most: 6 }),
+                "{bad}"
+            );
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn at_most_so_many_run_so_many_wait_and_the_rest_is_refused_at_once() {
+        let pins = Arc::new(Pins::new(CHEAP, 2, 3).unwrap());
+        let (gate, opened) = std::sync::mpsc::channel::<()>();
+        let opened = Arc::new(std::sync::Mutex::new(opened));
+        let running = Arc::new(AtomicUsize::new(0));
+        let most = Arc::new(AtomicUsize::new(0));
+        let work = || {
+            let (pins, opened, running, most) =
+                (pins.clone(), opened.clone(), running.clone(), most.clone());
+            tokio::spawn(async move {
+                pins.run(move || {
+                    most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    opened.lock().unwrap().recv().unwrap();
+                    running.fetch_sub(1, Ordering::SeqCst);
+                })
+                .await
+            })
+        };
+        let accepted: Vec<_> = (0..5).map(|_| work()).collect();
+        while pins.places.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let refused = pins.verify(Pin::claimed("2468"), None).await;
+        assert_eq!(refused, Err(PinError::Busy { retry_after: Pins::RETRY_AFTER }));
+        for _ in 0..5 {
+            gate.send(()).unwrap();
+        }
+        for task in accepted {
+            assert_eq!(task.await.unwrap(), Ok(()));
+        }
+        assert!(most.load(Ordering::SeqCst) <= 2);
+        assert_eq!(
+            pins.verify(Pin::claimed("2468"), None).await,
+            Ok(false),
+            "places are free again"
+        );
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn who_goes_away_does_not_free_a_place_that_is_still_worked_in() {
+        let pins = Arc::new(Pins::new(CHEAP, 1, 0).unwrap());
+        let (gate, opened) = std::sync::mpsc::channel::<()>();
+        let gone = tokio::spawn({
+            let pins = pins.clone();
+            async move { pins.run(move || opened.recv().unwrap()).await }
+        });
+        while pins.running.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        gone.abort();
+        assert!(gone.await.unwrap_err().is_cancelled());
+        assert!(matches!(
+            pins.verify(Pin::claimed("2468"), None).await,
+            Err(PinError::Busy { .. })
+        ));
+        gate.send(()).unwrap();
+        while pins.places.available_permits() == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(pins.verify(Pin::claimed("2468"), None).await, Ok(false));
+    }
+
+    #[test]
+    fn neither_pin_nor_hash_prints() {
+        assert_eq!(format!("{:?}", Pin::claimed("2468")), "Pin(..)");
+        assert_eq!(format!("{:?}", PinHash("2468".into())), "PinHash(..)");
+    }
+}
