@@ -43,6 +43,15 @@ impl By {
     }
 }
 
+/// Where a request came to.
+#[derive(Clone, Copy, Debug)]
+pub struct Resource<'a> {
+    /// The operation that is asked for there.
+    pub operation: Operation,
+    /// The bank's URL of it.
+    pub url: &'a Url,
+}
+
 /// Why a request was refused on account of its JWS. The order of the variants is the order of the
 /// checks.
 #[derive(Debug, Error)]
@@ -76,6 +85,12 @@ pub enum JwsError {
     /// The `typ` is of no operation.
     #[error("the protected typ is of no operation")]
     UnknownType,
+    /// The `typ` is not that of the resource that it came to.
+    #[error("the protected typ is that of another operation")]
+    OtherType,
+    /// The `url` is not that of the resource that it came to.
+    #[error("the protected url is not the URL that the request was sent to")]
+    OtherUrl,
     /// That header member may not name the signer of that operation.
     #[error("{operation} is not signed by {identification:?}")]
     WrongSigner {
@@ -119,7 +134,14 @@ impl Parsed {
     /// Reads the body of a request. One pass, no recursion, at most 64 KiB.
     pub fn from_slice(body: &[u8]) -> Result<Self, JwsError> {
         let jws = Flattened::from_slice(body)?;
-        header::read(jws)
+        header::read(jws, None)
+    }
+
+    /// Reads the body of a request that came to a resource: what was signed for another operation
+    /// or URL is refused before its algorithm and key are looked at (SPEC.md 5.7).
+    pub fn for_resource(body: &[u8], resource: Resource<'_>) -> Result<Self, JwsError> {
+        let jws = Flattened::from_slice(body)?;
+        header::read(jws, Some(resource))
     }
 
     /// What it asks for (protected `typ`).

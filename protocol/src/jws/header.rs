@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use super::flattened::{Flattened, read_object};
-use super::{By, JwsError, Parsed};
+use super::{By, JwsError, Parsed, Resource};
 use crate::algorithm::Algorithm;
 use crate::base64url;
 use crate::json::present;
 use crate::jwk::{Members, PublicKey};
-use crate::operation::Operation;
+use crate::operation::{Identification, Operation};
 use crate::url::Url;
 
 /// All members known, none twice, no strings in between: strict without a walk of its own.
@@ -40,8 +40,8 @@ enum Named<'a> {
     Key(Members<'a>),
 }
 
-/// The checks stand in the order of SPEC.md: form, then operation, then algorithm and key.
-pub(super) fn read(jws: Flattened) -> Result<Parsed, JwsError> {
+/// The checks stand in the order of SPEC.md 5.7: form, then operation, then algorithm and key.
+pub(super) fn read(jws: Flattened, resource: Option<Resource<'_>>) -> Result<Parsed, JwsError> {
     let header: Header<'_> = read_object(jws.header()).map_err(JwsError::Header)?;
     let named = match (header.x5c, header.kid, header.jwk) {
         (Some(x5c), None, None) => Named::Certificate(certificate(&x5c)?),
@@ -52,6 +52,13 @@ pub(super) fn read(jws: Flattened) -> Result<Parsed, JwsError> {
     let nonce = header.nonce.parse().map_err(|_| JwsError::Nonce)?;
     let url = url("url", &header.url)?;
     let operation = Operation::from_typ(&header.typ).map_err(|_| JwsError::UnknownType)?;
+    if let Some(resource) = resource {
+        resource.admits(operation, &url)?;
+    }
+    let identification = named.identification();
+    if !operation.allows(identification) {
+        return Err(JwsError::WrongSigner { operation, identification });
+    }
     let algorithm: Algorithm = header.alg.parse().map_err(|_| JwsError::UnknownAlgorithm)?;
     let by = match named {
         Named::Certificate(der) => By::Certificate(der),
@@ -64,11 +71,29 @@ pub(super) fn read(jws: Flattened) -> Result<Parsed, JwsError> {
             By::Key(Box::new(key))
         }
     };
-    let identification = by.identification();
-    if !operation.allows(identification) {
-        return Err(JwsError::WrongSigner { operation, identification });
-    }
     Ok(Parsed { operation, algorithm, url, nonce, by, jws })
+}
+
+impl Resource<'_> {
+    fn admits(self, operation: Operation, url: &Url) -> Result<(), JwsError> {
+        if operation != self.operation {
+            return Err(JwsError::OtherType);
+        }
+        if url != self.url {
+            return Err(JwsError::OtherUrl);
+        }
+        Ok(())
+    }
+}
+
+impl Named<'_> {
+    const fn identification(&self) -> Identification {
+        match self {
+            Self::Certificate(_) => Identification::Certificate,
+            Self::Session(_) => Identification::Session,
+            Self::Key(_) => Identification::Key,
+        }
+    }
 }
 
 fn url(member: &'static str, text: &str) -> Result<Url, JwsError> {
