@@ -1,0 +1,460 @@
+//! An identity: one certificate holder at one bank, in one folder, crash-safe.
+//!
+//! ```text
+//! identity.toml            name, directory, key store, trust anchors (Settings)
+//! trust.pem                roots configured for this bank
+//! lock                     locked while a process works here; never by its age
+//! current                  symbolic link to the pair in use, switched by rename: `generations/7`
+//! generations/7/           one pair of key and certificate, complete or on its way
+//!   key.pem | key.p12      the key, mode 0600, as the key store keeps it
+//!   request.csr            the request, PEM
+//!   certificate.pem        the certificate, then its chain, PEM, in one file so that they cannot part
+//!   journal.json           what was begun and how far it came (journal)
+//! generations/.removed-5/  a generation on its way out
+//! .*.tmp                   files on their way in, tolerated, swept at the next open
+//! ```
+//!
+//! A generation goes one way, each step durable when its method returns, and only then the next request may be sent:
+//!
+//! ```text
+//! begin() -> Generation<Began> -> requested(order) -> received(chain) -> installed() -> confirmed()
+//! ```
+//!
+//! Whatever dies in between, [`Identity::current`] has a pair that works at every instant, and [`Identity::resume`] says
+//! what is open. Nothing unconfirmed is ever deleted, nor the last two pairs, nor any before its certificate expired.
+//!
+//! Everything here blocks; asynchronous code calls it where blocking is allowed (see [`crate::files`]).
+
+mod check;
+mod generation;
+mod resume;
+mod retention;
+mod settings;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use koshin_protocol::algorithm::KeyType;
+use koshin_protocol::cert_id::CertId;
+use koshin_protocol::certificate::{Certificate, Name};
+use koshin_protocol::csr::Csr;
+use koshin_protocol::sign::{SignError, Signer};
+use koshin_protocol::time::Time;
+
+pub use self::check::{Expected, Mismatch};
+pub use self::generation::{
+    Began, Confirmed, Generation, Installed, LoneKey, LostKey, OpenGeneration, Received, Requested,
+};
+pub use self::settings::Settings;
+use crate::files::durable::{self, Entry};
+use crate::files::{Access, FileError, Files, Lock};
+use crate::import::Imported;
+use crate::journal::{Intent, Journal, JournalError, Progress, Purpose, Version};
+use crate::keystore::{KeyStore, KeyStoreError, Slot};
+use crate::pem;
+
+const GENERATIONS: &str = "generations";
+const CURRENT: &str = "current";
+const LOCK: &str = "lock";
+const CERTIFICATE: &str = "certificate.pem";
+const REQUEST: &str = "request.csr";
+
+/// An identity that this process has to itself. Clones share it; the lock is given back with the last of them and of the
+/// generations it handed out.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    home: Arc<Home>,
+}
+
+/// A key and the certificate that belongs to it.
+#[derive(Clone)]
+pub struct Pair {
+    /// The generation's number.
+    pub generation: u64,
+    /// The certificate.
+    pub certificate: Certificate,
+    /// Its issuers, as far as known, without the root.
+    pub issuers: Vec<Certificate>,
+    /// The key.
+    pub signer: Arc<dyn Signer>,
+}
+
+/// What an identity's parts share.
+struct Home {
+    files: Arc<dyn Files>,
+    keys: Arc<dyn KeyStore>,
+    folder: PathBuf,
+    settings: Settings,
+    _lock: Lock,
+}
+
+/// Why an identity cannot do what it should, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// A file operation failed.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The key store refused.
+    #[error(transparent)]
+    KeyStore(#[from] KeyStoreError),
+    /// A journal cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Another process works with this identity.
+    #[error("another process is working with the identity in {}; wait until it has finished", folder.display())]
+    Locked {
+        /// The identity's folder.
+        folder: PathBuf,
+    },
+    /// There is an identity in the folder already.
+    #[error("there is an identity in {} already; choose another folder", folder.display())]
+    Exists {
+        /// The identity's folder.
+        folder: PathBuf,
+    },
+    /// The settings cannot be read or written.
+    #[error("{}: {detail}", path.display())]
+    Settings {
+        /// The settings' file.
+        path: PathBuf,
+        /// Where and what.
+        detail: String,
+    },
+    /// The settings name another kind of key store than the one given.
+    #[error("this identity keeps its keys in `{settings}`, not in `{given}`")]
+    OtherKeyStore {
+        /// As in `identity.toml`.
+        settings: String,
+        /// As given.
+        given: &'static str,
+    },
+    /// A file does not hold what it should.
+    #[error("{} is damaged: {detail}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        detail: String,
+    },
+    /// The new certificate is not installed; the current pair stays.
+    #[error(transparent)]
+    Mismatch(#[from] Mismatch),
+    /// The key would not sign the request.
+    #[error("the new key cannot sign its request: {0}")]
+    Sign(#[from] SignError),
+    /// No generation here has that certificate with its key.
+    #[error("the certificate {certificate} or its key is not in this identity")]
+    NoSuchPair {
+        /// The certificate that was asked for.
+        certificate: CertId,
+    },
+}
+
+impl Identity {
+    /// Sets up an identity in a folder, which may exist if there is no identity in it. Its parent exists.
+    /// After an interruption the same call may be made again.
+    pub fn create(
+        files: Arc<dyn Files>,
+        keys: Arc<dyn KeyStore>,
+        folder: &Path,
+        settings: Settings,
+    ) -> Result<Self, IdentityError> {
+        let parent = folder.parent().unwrap_or(Path::new("/"));
+        make_folder_unless_there(&*files, parent, folder)?;
+        let lock = lock(&*files, folder)?;
+        match Settings::read(&*files, folder) {
+            Err(IdentityError::File(error)) if error.is_absent() => {}
+            Ok(_) | Err(IdentityError::Settings { .. }) => {
+                return Err(IdentityError::Exists { folder: folder.to_owned() });
+            }
+            Err(error) => return Err(error),
+        }
+        make_folder_unless_there(&*files, folder, &folder.join(GENERATIONS))?;
+        settings.put(&*files, folder)?;
+        Self::assemble(files, keys, folder, settings, lock)
+    }
+
+    /// Opens the identity in a folder and locks it; what an interrupted process left half written is swept.
+    pub fn open(
+        files: Arc<dyn Files>,
+        keys: Arc<dyn KeyStore>,
+        folder: &Path,
+    ) -> Result<Self, IdentityError> {
+        let settings = Settings::read(&*files, folder)?;
+        let lock = lock(&*files, folder)?;
+        let identity = Self::assemble(files, keys, folder, settings, lock)?;
+        identity.home.sweep()?;
+        Ok(identity)
+    }
+
+    fn assemble(
+        files: Arc<dyn Files>,
+        keys: Arc<dyn KeyStore>,
+        folder: &Path,
+        settings: Settings,
+        lock: Lock,
+    ) -> Result<Self, IdentityError> {
+        if settings.key_store != keys.kind() {
+            let settings = settings.key_store;
+            return Err(IdentityError::OtherKeyStore { settings, given: keys.kind() });
+        }
+        let folder = folder.to_owned();
+        Ok(Self { home: Arc::new(Home { files, keys, folder, settings, _lock: lock }) })
+    }
+
+    /// What it was set up with.
+    pub fn settings(&self) -> &Settings {
+        &self.home.settings
+    }
+
+    /// The identity's folder.
+    pub fn folder(&self) -> &Path {
+        &self.home.folder
+    }
+
+    /// The roots configured for this bank.
+    pub fn anchors(&self) -> Result<Vec<Certificate>, IdentityError> {
+        self.home.settings.anchors(&*self.home.files, &self.home.folder)
+    }
+
+    /// The pair in use: the one that `current` points to; if its key or certificate is gone, the newest other one that was
+    /// ever in use. `None` if there is none at all.
+    pub fn current(&self) -> Result<Option<Pair>, IdentityError> {
+        if let Some(number) = self.home.linked()?
+            && let Some(pair) = self.home.pair(number)?
+        {
+            return Ok(Some(pair));
+        }
+        Ok(self.pairs()?.into_iter().next())
+    }
+
+    /// All complete pairs that are or were in use, the newest first: what to try when the bank refuses the current one.
+    pub fn pairs(&self) -> Result<Vec<Pair>, IdentityError> {
+        let mut pairs = Vec::new();
+        for number in self.home.numbers()?.into_iter().rev() {
+            let used = match self.home.journal(number)?.map(|journal| journal.progress) {
+                Some(Progress::Installed { .. } | Progress::Confirmed { .. }) => true,
+                Some(
+                    Progress::Began
+                    | Progress::Requested { .. }
+                    | Progress::Received { .. }
+                    | Progress::Ended { .. },
+                )
+                | None => false,
+            };
+            if used && let Some(pair) = self.home.pair(number)? {
+                pairs.push(pair);
+            }
+        }
+        Ok(pairs)
+    }
+
+    /// Takes in a pair that was made elsewhere, and makes it the current one.
+    pub fn import(&self, imported: Imported, now: Time) -> Result<Pair, IdentityError> {
+        let home = &self.home;
+        let number = home.next_number()?;
+        durable::make_folder(&*home.files, &home.generations(), &number.to_string())?;
+        let signer = home.with_slot(number, |slot| home.keys.import_key(slot, imported.key))?;
+        let key = signer.public_key().thumbprint();
+        let progress = Progress::Confirmed { order: None };
+        let journal = Journal {
+            version: Version::One,
+            begun: now,
+            key,
+            purpose: Purpose::Import,
+            intent: Intent::Complete,
+            progress,
+        };
+        home.put_certificates(number, &imported.chain, &journal)?;
+        home.with_slot(number, |slot| home.keys.attach(slot, &imported.chain))?;
+        home.switch(number)?;
+        let mut issuers = imported.chain;
+        let certificate = issuers.remove(0);
+        Ok(Pair { generation: number, certificate, issuers, signer })
+    }
+
+    /// Begins a new pair: makes the key, then the request for `subject`, then the journal. The first request to the bank
+    /// may be sent when this has returned. `now` is this machine's time.
+    pub fn begin(
+        &self,
+        purpose: Purpose,
+        subject: &Name,
+        key_type: KeyType,
+        now: Time,
+    ) -> Result<Generation<Began>, IdentityError> {
+        let home = &self.home;
+        let number = home.next_number()?;
+        durable::make_folder(&*home.files, &home.generations(), &number.to_string())?;
+        let signer = home.with_slot(number, |slot| home.keys.make_key(slot, key_type))?;
+        Generation::journaled(Arc::clone(home), number, signer, purpose, subject, now)
+    }
+
+    /// Points `current` to the pair of a certificate, after checking that it is complete: back to the predecessor after a
+    /// cancel or a rollback, or forward again. Durable when it returns.
+    pub fn switch_to(&self, certificate: &CertId) -> Result<Pair, IdentityError> {
+        for number in self.home.numbers()?.into_iter().rev() {
+            if let Some(pair) = self.home.pair(number)?
+                && CertId::of(&pair.certificate) == *certificate
+            {
+                self.home.switch(number)?;
+                return Ok(pair);
+            }
+        }
+        Err(IdentityError::NoSuchPair { certificate: certificate.clone() })
+    }
+}
+
+impl fmt::Debug for Pair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pair").field("generation", &self.generation).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Home {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Home").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+impl Home {
+    fn generations(&self) -> PathBuf {
+        self.folder.join(GENERATIONS)
+    }
+
+    fn generation(&self, number: u64) -> PathBuf {
+        self.generations().join(number.to_string())
+    }
+
+    fn with_slot<T>(&self, number: u64, call: impl FnOnce(Slot<'_>) -> T) -> T {
+        let folder = self.generation(number);
+        let label = self.label(number);
+        call(Slot { files: &*self.files, folder: &folder, label: &label })
+    }
+
+    fn label(&self, number: u64) -> String {
+        format!("koshin {} {number}", self.settings.name)
+    }
+
+    /// The numbers of all generations, ascending.
+    fn numbers(&self) -> Result<Vec<u64>, IdentityError> {
+        let folder = self.generations();
+        let names = self.files.list(&folder).map_err(FileError::of("list", &folder))?;
+        let numbers = names.iter().filter_map(|name| name.to_str()?.parse().ok());
+        let mut numbers = numbers.collect::<Vec<_>>();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    fn next_number(&self) -> Result<u64, IdentityError> {
+        Ok(self.numbers()?.last().map_or(1, |last| last.saturating_add(1)))
+    }
+
+    /// The generation that `current` points to.
+    fn linked(&self) -> Result<Option<u64>, IdentityError> {
+        let path = self.folder.join(CURRENT);
+        match self.files.read_link(&path).map_err(FileError::of("read the link", &path)) {
+            Ok(target) => Ok(target.file_name().and_then(|name| name.to_str()?.parse().ok())),
+            Err(error) if error.is_absent() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Points `current` to a generation.
+    fn switch(&self, number: u64) -> Result<(), IdentityError> {
+        let target = Path::new(GENERATIONS).join(number.to_string());
+        Ok(durable::switch(&*self.files, &self.folder, CURRENT, &target)?)
+    }
+
+    fn journal(&self, number: u64) -> Result<Option<Journal>, IdentityError> {
+        Ok(Journal::read(&*self.files, &self.generation(number))?)
+    }
+
+    /// The certificate and its chain as stored, `None` if it is not there or not readable as such.
+    fn certificates(&self, number: u64) -> Result<Option<Vec<Certificate>>, IdentityError> {
+        let content = self.read_of(number, CERTIFICATE)?;
+        let chain = content.and_then(|content| settings::parse_certificates(&content).ok());
+        Ok(chain.filter(|chain| !chain.is_empty()))
+    }
+
+    /// The pair of a generation, `None` if it is not complete or does not fit together.
+    fn pair(&self, number: u64) -> Result<Option<Pair>, IdentityError> {
+        let Some(mut issuers) = self.certificates(number)? else { return Ok(None) };
+        let certificate = issuers.remove(0);
+        let Some(signer) = self.signer(number)? else { return Ok(None) };
+        if signer.public_key() != certificate.key() {
+            return Ok(None);
+        }
+        Ok(Some(Pair { generation: number, certificate, issuers, signer }))
+    }
+
+    /// The key of a generation, `None` if it is not there or damaged. A key that is closed to us is an error, not an
+    /// absent one: the user can open it.
+    fn signer(&self, number: u64) -> Result<Option<Arc<dyn Signer>>, IdentityError> {
+        match self.with_slot(number, |slot| self.keys.signer(slot)) {
+            Ok(signer) => Ok(signer),
+            Err(KeyStoreError::Damaged { .. } | KeyStoreError::Key { .. }) => Ok(None),
+            Err(
+                error @ (KeyStoreError::File(_)
+                | KeyStoreError::Permissions { .. }
+                | KeyStoreError::PassphraseMissing { .. }
+                | KeyStoreError::PassphraseWrong { .. }
+                | KeyStoreError::CannotImport { .. }),
+            ) => Err(error.into()),
+        }
+    }
+
+    fn put_certificates(
+        &self,
+        number: u64,
+        chain: &[Certificate],
+        journal: &Journal,
+    ) -> Result<(), IdentityError> {
+        let sections = chain.iter().map(|certificate| pem::write("CERTIFICATE", certificate.der()));
+        let content = sections.map(|section| section.to_string()).collect::<String>();
+        let certificate =
+            Entry { name: CERTIFICATE, content: content.as_bytes(), access: Access::Public };
+        let json = journal.to_json();
+        let entries = [certificate, Journal::entry(&json)];
+        Ok(durable::put(&*self.files, &self.generation(number), &entries)?)
+    }
+
+    fn read_of(&self, number: u64, name: &str) -> Result<Option<Vec<u8>>, IdentityError> {
+        let path = self.generation(number).join(name);
+        match self.files.read(&path).map_err(FileError::of("read", &path)) {
+            Ok(content) => Ok(Some(content)),
+            Err(error) if error.is_absent() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The request of a generation, `None` if it is not there, damaged, or of another key.
+    fn request(&self, number: u64, signer: &dyn Signer) -> Result<Option<Csr>, IdentityError> {
+        let Some(content) = self.read_of(number, REQUEST)? else { return Ok(None) };
+        let verifier = koshin_protocol::verify::default_verifier();
+        let csr = pem::sections(&content).ok().and_then(|sections| {
+            let [section] = sections.as_slice() else { return None };
+            Csr::from_der(&section.der, verifier).ok()
+        });
+        Ok(csr.filter(|csr| csr.key() == signer.public_key()))
+    }
+}
+
+fn lock(files: &dyn Files, folder: &Path) -> Result<Lock, IdentityError> {
+    let path = folder.join(LOCK);
+    let lock = files.lock(&path).map_err(FileError::of("lock", &path))?;
+    lock.ok_or_else(|| IdentityError::Locked { folder: folder.to_owned() })
+}
+
+fn make_folder_unless_there(
+    files: &dyn Files,
+    parent: &Path,
+    folder: &Path,
+) -> Result<(), IdentityError> {
+    match files.make_folder(folder) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(FileError::of("make the folder", folder)(error).into()),
+    }
+    Ok(files.sync_folder(parent).map_err(FileError::of("sync the folder", parent))?)
+}

@@ -1,0 +1,300 @@
+//! A renewal is killed, fails and loses power at every file operation; there is a usable pair at every instant, and the
+//! journal leads on to the end. Designs that are broken on purpose are caught by the same harness.
+
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod bank;
+mod broken;
+mod disk;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bank::{Bank, Delivery, now};
+use broken::{InPlace, SwitchBeforeCheck, WithFiles};
+use disk::{Disk, EINTR, EIO, ENOSPC, Fault};
+use koshin_client::files::Files;
+use koshin_client::identity::{Began, Generation, Identity, IdentityError, OpenGeneration};
+use koshin_client::identity::{Installed, Received, Requested, Settings};
+use koshin_client::import::Imported;
+use koshin_client::journal::Purpose;
+use koshin_client::keystore::{FileStore, PrivateKey};
+use koshin_protocol::algorithm::KeyType;
+use koshin_protocol::cert_id::CertId;
+
+const FOLDER: &str = "/id";
+
+/// Seeds of power losses at each point; 0, 1 and 2 are the extremes.
+const SEEDS: std::ops::Range<u64> = 0..10;
+
+/// A way to renew, to be judged.
+trait Design {
+    /// One life of the program: opens the folder, takes up what is open or begins, and goes on to the end.
+    fn live(&self, disk: &Disk, bank: &Bank) -> Result<(), String>;
+}
+
+/// The client's own.
+struct Koshin;
+
+impl Design for Koshin {
+    fn live(&self, disk: &Disk, bank: &Bank) -> Result<(), String> {
+        renew(Arc::new(disk.clone()), bank).map_err(|error| error.to_string())
+    }
+}
+
+fn open(files: Arc<dyn Files>) -> Result<Identity, IdentityError> {
+    Identity::open(files, Arc::new(FileStore::plain()), Path::new(FOLDER))
+}
+
+/// One life of a client on some files.
+fn renew(files: Arc<dyn Files>, bank: &Bank) -> Result<(), IdentityError> {
+    let identity = open(files)?;
+    let current = identity.current()?.expect("a pair at every instant");
+    let purpose = Purpose::Renewal { replaces: CertId::of(bank.old()) };
+    let began = match identity.resume()?.pop() {
+        None if current.certificate != *bank.old() => return Ok(()),
+        None => identity.begin(purpose, bank.subject(), KeyType::P256, now())?,
+        Some(OpenGeneration::LoneKey(lone)) => lone.adopted(purpose, bank.subject(), now())?,
+        Some(OpenGeneration::Began(began)) => began,
+        Some(OpenGeneration::Requested(requested)) => return fetch(&identity, requested, bank),
+        Some(OpenGeneration::Received(received)) => return install(&identity, received, bank),
+        Some(OpenGeneration::Installed(installed)) => return confirm(installed, bank),
+        Some(other @ (OpenGeneration::LostKey(_) | OpenGeneration::RollingBack(_))) => {
+            panic!("nothing led to {other:?}")
+        }
+    };
+    request(&identity, began, bank)
+}
+
+fn request(
+    identity: &Identity,
+    began: Generation<Began>,
+    bank: &Bank,
+) -> Result<(), IdentityError> {
+    let order = bank.order(began.csr());
+    fetch(identity, began.requested(order)?, bank)
+}
+
+fn fetch(
+    identity: &Identity,
+    requested: Generation<Requested>,
+    bank: &Bank,
+) -> Result<(), IdentityError> {
+    let anchors = identity.anchors()?;
+    let chain = bank.certificate(requested.order());
+    install(identity, requested.received(chain, bank.expected(&anchors))?, bank)
+}
+
+fn install(
+    identity: &Identity,
+    received: Generation<Received>,
+    bank: &Bank,
+) -> Result<(), IdentityError> {
+    let anchors = identity.anchors()?;
+    confirm(received.installed(bank.expected(&anchors))?, bank)
+}
+
+fn confirm(installed: Generation<Installed>, bank: &Bank) -> Result<(), IdentityError> {
+    bank.confirm(&installed.chain()[0]);
+    installed.confirmed().map(drop)
+}
+
+/// A disk with an identity whose imported pair is current, all of it durable.
+fn prepared(bank: &Bank) -> Disk {
+    let disk = Disk::new();
+    let settings = Settings {
+        name: "taro".to_owned(),
+        directory: "https://bank.example/directory".parse().unwrap(),
+        key_store: "file".to_owned(),
+        trust: "trust.pem".into(),
+        tls_trust: None,
+        tls_pins: Vec::new(),
+    };
+    let files: Arc<dyn Files> = Arc::new(disk.clone());
+    let keys = Arc::new(FileStore::plain());
+    let identity = Identity::create(files, keys, Path::new(FOLDER), settings).unwrap();
+    let trust = koshin_client::pem::write("CERTIFICATE", bank.root().der());
+    let entry = koshin_client::files::durable::Entry {
+        name: "trust.pem",
+        content: trust.as_bytes(),
+        access: koshin_client::files::Access::Public,
+    };
+    koshin_client::files::durable::put(&disk, Path::new(FOLDER), &[entry]).unwrap();
+    let key = PrivateKey::from_pkcs8_der(bank.old_key()).unwrap();
+    let chain = vec![bank.old().clone()];
+    identity.import(Imported { key, chain }, now()).unwrap();
+    drop(identity);
+    // Everything that create, put and import returned from is durable.
+    disk.lose_power(0);
+    disk
+}
+
+/// What was found at the points of one campaign.
+#[derive(Debug, Default)]
+struct Report {
+    points: usize,
+    lost: Vec<String>,
+}
+
+/// Kinds of faults, each at every point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Killed,
+    PowerLost,
+    Failed(i32),
+}
+
+/// Lives through a renewal once for every operation, with a fault there.
+fn campaign(design: &dyn Design, delivery: Delivery, kind: Kind) -> Report {
+    let bank = Bank::new(delivery);
+    let prepared = prepared(&bank);
+    let mut report = Report::default();
+    for at in 0.. {
+        let mut reached = false;
+        // After an error without and with a power loss; a kill has only the former, a power loss only the latter.
+        let endings: Vec<Option<u64>> = match kind {
+            Kind::Killed => vec![None],
+            Kind::PowerLost => SEEDS.map(Some).collect(),
+            Kind::Failed(_) => std::iter::once(None).chain((0..4).map(Some)).collect(),
+        };
+        for ending in endings {
+            let bank = bank.again();
+            let disk = prepared.copy();
+            bank.watch(&disk);
+            disk.plan(
+                at,
+                match kind {
+                    Kind::Killed | Kind::PowerLost => Fault::Stop,
+                    Kind::Failed(number) => Fault::Error(number),
+                },
+            );
+            let first = design.live(&disk, &bank);
+            let log = disk.log();
+            reached |= log.len() > at;
+            match ending {
+                None => disk.restart(),
+                Some(seed) => disk.lose_power(seed),
+            }
+            let point = || {
+                let operation = log.get(at).map_or("the end", String::as_str);
+                format!("{kind:?} at {operation}, then power loss {ending:?}, first life {first:?}")
+            };
+            report.points += 1;
+            if let Err(loss) = judge(design, &disk, &bank) {
+                report.lost.push(format!("{}: {loss}", point()));
+            }
+        }
+        if !reached {
+            break;
+        }
+    }
+    report
+}
+
+/// What must hold after a fault: a usable pair now, every ordered key, and a way to the end, which is durable itself.
+fn judge(design: &dyn Design, disk: &Disk, bank: &Bank) -> Result<(), String> {
+    bank.usable(disk)?;
+    bank.ordered_keys_are_on(disk)?;
+    bank.complaint()?;
+    for _ in 0..3 {
+        let outcome = design.live(disk, bank);
+        disk.restart();
+        bank.usable(disk)?;
+        bank.complaint()?;
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    disk.lose_power(0);
+    bank.usable(disk)?;
+    if bank.is_confirmed() { Ok(()) } else { Err("the renewal never came to its end".to_owned()) }
+}
+
+fn kinds() -> [Kind; 5] {
+    [Kind::Killed, Kind::PowerLost, Kind::Failed(EIO), Kind::Failed(ENOSPC), Kind::Failed(EINTR)]
+}
+
+fn assert_nothing_lost(report: &Report) {
+    println!("{} points, {} lost", report.points, report.lost.len());
+    assert!(
+        report.lost.is_empty(),
+        "{} of {}:\n{}",
+        report.lost.len(),
+        report.points,
+        report.lost.join("\n")
+    );
+}
+
+#[test]
+fn a_renewal_that_meets_no_fault_completes() {
+    let bank = Bank::new(Delivery::Right);
+    let disk = prepared(&bank);
+    bank.watch(&disk);
+    disk.count();
+    Koshin.live(&disk, &bank).unwrap();
+    bank.complaint().unwrap();
+    assert!(bank.is_confirmed());
+    println!("{} operations", disk.log().len());
+    let current = open(Arc::new(disk.clone())).unwrap().current().unwrap().unwrap();
+    assert_ne!(current.certificate, *bank.old());
+    assert_eq!(open(Arc::new(disk)).unwrap().pairs().unwrap().len(), 2, "the old pair stays");
+}
+
+#[test]
+fn killed_at_every_operation_nothing_is_lost() {
+    assert_nothing_lost(&campaign(&Koshin, Delivery::Right, Kind::Killed));
+}
+
+#[test]
+fn power_lost_at_every_operation_nothing_is_lost() {
+    assert_nothing_lost(&campaign(&Koshin, Delivery::Right, Kind::PowerLost));
+}
+
+#[test]
+fn every_operation_fails_once_and_nothing_is_lost() {
+    for number in [EIO, ENOSPC, EINTR] {
+        assert_nothing_lost(&campaign(&Koshin, Delivery::Right, Kind::Failed(number)));
+    }
+}
+
+#[test]
+fn a_bank_that_delivers_a_foreign_certificate_first_costs_nothing_at_any_operation() {
+    for kind in kinds() {
+        assert_nothing_lost(&campaign(&Koshin, Delivery::ForeignFirst, kind));
+    }
+}
+
+#[test]
+fn without_any_sync_power_loss_loses_pairs_and_kills_do_not() {
+    let design = WithFiles(broken::NoSync);
+    assert!(
+        campaign(&design, Delivery::Right, Kind::Killed)
+            .lost
+            .iter()
+            .all(|loss| loss.contains("not durable"))
+    );
+    let report = campaign(&design, Delivery::Right, Kind::PowerLost);
+    println!("{} of {} lost", report.lost.len(), report.points);
+    assert!(!report.lost.is_empty(), "the harness does not see missing syncs");
+}
+
+#[test]
+fn repeating_a_failed_sync_loses_pairs() {
+    let report = campaign(&WithFiles(broken::SyncAgain), Delivery::Right, Kind::Failed(EIO));
+    println!("{} of {} lost", report.lost.len(), report.points);
+    assert!(!report.lost.is_empty(), "the harness does not see a repeated sync");
+}
+
+#[test]
+fn switching_before_the_check_loses_pairs_by_kills_alone() {
+    let report = campaign(&SwitchBeforeCheck, Delivery::ForeignFirst, Kind::Killed);
+    println!("{} of {} lost", report.lost.len(), report.points);
+    assert!(report.lost.iter().any(|loss| loss.contains("current")), "{report:?}");
+}
+
+#[test]
+fn writing_in_place_loses_pairs_by_kills_alone() {
+    let report = campaign(&InPlace, Delivery::Right, Kind::Killed);
+    println!("{} of {} lost", report.lost.len(), report.points);
+    assert!(report.lost.iter().any(|loss| loss.contains("current")), "{report:?}");
+}
