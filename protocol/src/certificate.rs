@@ -222,6 +222,16 @@ impl fmt::Debug for Certificate {
     }
 }
 
+/// The key of a certificate, without a look at the rest: a registry knows that by the bytes.
+pub(crate) fn public_key(der: &[u8]) -> Result<PublicKey, CertificateError> {
+    if der.len() > MAX_CERTIFICATE {
+        return Err(CertificateError::TooLong);
+    }
+    let signed = Signed::from_der(der).map_err(|_| CertificateError::Encoding)?;
+    let fields = Fields::read(&signed).map_err(|_| CertificateError::Encoding)?;
+    PublicKey::from_spki_der(fields.spki).map_err(CertificateError::Key)
+}
+
 /// `TBSCertificate` (RFC 5280 section 4.1.2), the bytes of its fields.
 struct Fields<'a> {
     version: u8,

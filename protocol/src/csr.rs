@@ -8,6 +8,7 @@ use thiserror::Error;
 use x509_cert::attr::Attribute;
 use x509_cert::ext::Extension;
 
+use crate::algorithm::{KeyType, X509Algorithm};
 use crate::certificate::{self, Name, Signed};
 use crate::jwk::{KeyError, PublicKey};
 use crate::sign::{SignError, Signer};
@@ -25,14 +26,12 @@ pub struct Csr {
     der: Box<[u8]>,
     subject: Name,
     key: PublicKey,
-    attributes: Vec<ObjectIdentifier>,
-    extensions: Vec<ObjectIdentifier>,
 }
 
-/// Why a CSR was refused. Each is the `badCSR` problem, with [`CsrError::reason`].
+/// Why a CSR was refused, in the order of the checks (SPEC.md 6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum CsrError {
-    /// Longer than [`MAX_CSR`] or not the DER of a CSR.
+    /// Longer than [`MAX_CSR`] or not the DER of a CSR: `malformed`.
     #[error("not the DER of a certificate signing request of at most {MAX_CSR} bytes")]
     Encoding,
     /// A key of a type or an algorithm that is not supported here.
@@ -44,40 +43,53 @@ pub enum CsrError {
     /// The signature is not the key's.
     #[error("the CSR's signature is wrong")]
     Signature,
-    /// There is no subject.
-    #[error("the CSR has no subject")]
-    Subject,
+    /// It has an attribute other than one request for extensions.
+    #[error("the CSR has the attribute {0}")]
+    Attribute(ObjectIdentifier),
     /// It asks for an extension.
     #[error("the CSR asks for the extension {0}")]
     Extension(ObjectIdentifier),
-    /// It has an attribute other than a request for extensions.
-    #[error("the CSR has the attribute {0}")]
-    Attribute(ObjectIdentifier),
+    /// There is no subject.
+    #[error("the CSR has no subject")]
+    Subject,
 }
 
 impl CsrError {
-    /// The `reason` member of the `badCSR` problem.
-    pub const fn reason(&self) -> &'static str {
+    /// The `reason` member of the `badCSR` problem; `None` where the problem is `malformed`.
+    pub const fn reason(&self) -> Option<&'static str> {
         match self {
-            Self::Encoding => "encoding",
-            Self::KeyType => "keyType",
-            Self::Key(_) => "key",
-            Self::Signature => "signature",
-            Self::Subject => "subject",
-            Self::Extension(_) => "extension",
-            Self::Attribute(_) => "attribute",
+            Self::Encoding => None,
+            Self::KeyType => Some("keyType"),
+            Self::Key(_) => Some("key"),
+            Self::Signature => Some("signature"),
+            Self::Attribute(_) => Some("attribute"),
+            Self::Extension(_) => Some("extension"),
+            Self::Subject => Some("subject"),
         }
     }
 }
 
 impl Csr {
-    /// Reads a CSR and verifies its signature.
+    /// The types of key that a new certificate may have.
+    pub const KEY_TYPES: [KeyType; 3] = [KeyType::P256, KeyType::P384, KeyType::Ed25519];
+
+    /// Reads and checks a CSR with a key of any type of [`Csr::KEY_TYPES`].
     pub fn from_der(der: &[u8], verifier: &dyn Verifier) -> Result<Self, CsrError> {
+        Self::from_der_of(&Self::KEY_TYPES, der, verifier)
+    }
+
+    /// Reads and checks a CSR with a key of one of these types (`meta.keyTypes`).
+    pub fn from_der_of(
+        key_types: &[KeyType],
+        der: &[u8],
+        verifier: &dyn Verifier,
+    ) -> Result<Self, CsrError> {
         if der.len() > MAX_CSR {
             return Err(CsrError::Encoding);
         }
         let signed = Signed::from_der(der).map_err(|_| CsrError::Encoding)?;
         let info = Info::read(signed.content()).map_err(|_| CsrError::Encoding)?;
+        let subject = Name::from_der(info.subject).map_err(|_| CsrError::Encoding)?;
         let key = PublicKey::from_spki_der(info.spki).map_err(|error| match error {
             KeyError::UnsupportedType => CsrError::KeyType,
             KeyError::Encoding => CsrError::Encoding,
@@ -85,16 +97,24 @@ impl Csr {
                 CsrError::Key(error)
             }
         })?;
-        signed.verify(&key, verifier).map_err(|error| match error {
+        if !key_types.contains(&key.key_type()) {
+            return Err(CsrError::KeyType);
+        }
+        let algorithm = match key.key_type() {
+            KeyType::P256 => X509Algorithm::EcdsaSha256,
+            KeyType::P384 => X509Algorithm::EcdsaSha384,
+            KeyType::Ed25519 => X509Algorithm::Ed25519,
+            KeyType::Rsa => return Err(CsrError::KeyType),
+        };
+        signed.verify_as(algorithm, &key, verifier).map_err(|error| match error {
             BadSignature::Wrong | BadSignature::KeyMismatch => CsrError::Signature,
             BadSignature::Unsupported => CsrError::KeyType,
         })?;
-        let subject = Name::from_der(info.subject).map_err(|_| CsrError::Encoding)?;
+        info.refuse_extras()?;
         if subject.is_empty() {
             return Err(CsrError::Subject);
         }
-        let (attributes, extensions) = (info.attributes, info.extensions);
-        Ok(Self { der: der.into(), subject, key, attributes, extensions })
+        Ok(Self { der: der.into(), subject, key })
     }
 
     /// Makes a CSR for that subject, with the signer's key and without attributes, in DER.
@@ -119,25 +139,6 @@ impl Csr {
     /// The subject that it asks for; never empty.
     pub const fn subject(&self) -> &Name {
         &self.subject
-    }
-
-    /// Attributes other than the request for extensions.
-    pub fn attributes(&self) -> &[ObjectIdentifier] {
-        &self.attributes
-    }
-
-    /// Extensions that it asks for.
-    pub fn extensions(&self) -> &[ObjectIdentifier] {
-        &self.extensions
-    }
-
-    /// Refuses a CSR that asks for more than a certificate of the bank's own making.
-    pub fn without_extras(self) -> Result<Self, CsrError> {
-        match (self.extensions.first(), self.attributes.first()) {
-            (Some(extension), _) => Err(CsrError::Extension(*extension)),
-            (None, Some(attribute)) => Err(CsrError::Attribute(*attribute)),
-            (None, None) => Ok(self),
-        }
     }
 }
 
@@ -168,15 +169,17 @@ impl<'a> Info<'a> {
             let (subject, spki) = (info.tlv_bytes()?, info.tlv_bytes()?);
             // Not optional in RFC 2986, though often left out; who signed without, meant none.
             let set = certificate::tagged(info, 0)?.unwrap_or_default();
+            let mut requested = false;
             let mut attributes = Vec::new();
             let mut extensions = Vec::new();
             let mut set = SliceReader::new(set)?;
             while !set.is_finished() {
                 let attribute = Attribute::decode(&mut set)?;
-                if attribute.oid != EXTENSION_REQUEST {
+                if attribute.oid != EXTENSION_REQUEST || requested {
                     attributes.push(attribute.oid);
                     continue;
                 }
+                requested = true;
                 for value in attribute.values.iter() {
                     let list: Vec<Extension> = value.decode_as()?;
                     extensions.extend(list.iter().map(|extension| extension.extn_id));
@@ -186,6 +189,15 @@ impl<'a> Info<'a> {
         })?;
         reader.finish()?;
         Ok(info)
+    }
+
+    /// What the bank does not give is refused, not dropped in silence.
+    fn refuse_extras(&self) -> Result<(), CsrError> {
+        match (self.attributes.first(), self.extensions.first()) {
+            (Some(attribute), _) => Err(CsrError::Attribute(*attribute)),
+            (None, Some(extension)) => Err(CsrError::Extension(*extension)),
+            (None, None) => Ok(()),
+        }
     }
 }
 
@@ -221,7 +233,6 @@ mod tests {
         assert_eq!(csr.key(), key().public_key());
         assert_eq!(csr.subject(), &name());
         assert_eq!(csr.der(), der);
-        assert!(csr.without_extras().is_ok());
         assert_eq!(Csr::make(&name(), &key()).expect("again"), der, "the same bytes again");
     }
 
@@ -243,22 +254,35 @@ mod tests {
         assert_eq!(Csr::from_der(&der, &RustCrypto), Err(CsrError::Subject));
     }
 
-    #[test]
-    fn attributes_and_extensions_are_reported() {
-        let challenge = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.7");
-        let set = certificate::wrap(Tag::Set, &[&[0x0c, 1, b'x']]);
-        let attribute = certificate::sequence(&[&challenge.to_der().expect("DER"), &set]);
-        let csr = Csr::from_der(&with_attributes(&[&attribute]), &RustCrypto).expect("a CSR");
-        assert_eq!(csr.without_extras(), Err(CsrError::Attribute(challenge)));
+    fn attribute(oid: ObjectIdentifier, value: &[u8]) -> Vec<u8> {
+        let oid = oid.to_der().expect("DER");
+        certificate::sequence(&[&oid, &certificate::wrap(Tag::Set, &[value])])
+    }
 
-        let key_usage = ObjectIdentifier::new_unwrap("2.5.29.15").to_der().expect("DER");
-        let extension = certificate::sequence(&[&key_usage, &[4, 4, 3, 2, 7, 0x80]]);
-        let list = certificate::sequence(&[&extension]);
-        let request = EXTENSION_REQUEST.to_der().expect("DER");
-        let attribute = certificate::sequence(&[&request, &certificate::wrap(Tag::Set, &[&list])]);
-        let csr = Csr::from_der(&with_attributes(&[&attribute]), &RustCrypto).expect("a CSR");
-        assert_eq!(csr.extensions(), [ObjectIdentifier::new_unwrap("2.5.29.15")]);
-        assert!(matches!(csr.without_extras(), Err(CsrError::Extension(_))));
+    #[test]
+    fn attributes_and_extensions_are_refused() {
+        let challenge = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.7");
+        let attributes = attribute(challenge, &[0x0c, 1, b'x']);
+        let read = |attributes: &[&[u8]]| Csr::from_der(&with_attributes(attributes), &RustCrypto);
+        assert_eq!(read(&[&attributes]), Err(CsrError::Attribute(challenge)));
+
+        let oid = ObjectIdentifier::new_unwrap("2.5.29.15");
+        let extension =
+            certificate::sequence(&[&oid.to_der().expect("DER"), &[4, 4, 3, 2, 7, 0x80]]);
+        let request = attribute(EXTENSION_REQUEST, &certificate::sequence(&[&extension]));
+        assert_eq!(read(&[&request]), Err(CsrError::Extension(oid)));
+
+        let nothing = attribute(EXTENSION_REQUEST, &certificate::sequence(&[]));
+        assert!(read(&[&nothing]).is_ok(), "a request for no extension");
+        assert_eq!(read(&[&nothing, &nothing]), Err(CsrError::Attribute(EXTENSION_REQUEST)));
+    }
+
+    #[test]
+    fn only_key_types_that_are_allowed_are_accepted() {
+        let der = Csr::make(&name(), &key()).expect("a CSR");
+        assert!(Csr::from_der_of(&[KeyType::P256], &der, &RustCrypto).is_ok());
+        let refused = Csr::from_der_of(&[KeyType::P384, KeyType::Rsa], &der, &RustCrypto);
+        assert_eq!(refused, Err(CsrError::KeyType));
     }
 
     #[test]

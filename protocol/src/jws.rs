@@ -79,7 +79,8 @@ pub enum JwsError {
         /// What is wrong with it.
         reason: InvalidUrl,
     },
-    /// The `x5c` is not an array of one certificate in base64.
+    /// The `x5c` is not an array of one certificate in base64; that there is something other than a
+    /// certificate in the base64 is noticed together with its key only.
     #[error("x5c must hold exactly one certificate in base64")]
     Certificate,
     /// The `typ` is of no operation.
@@ -127,11 +128,13 @@ pub struct Parsed {
     url: Url,
     nonce: Nonce,
     by: By,
+    /// Of `jwk` and `x5c`.
+    own_key: Option<PublicKey>,
     jws: Flattened,
 }
 
 impl Parsed {
-    /// Reads the body of a request. One pass, no recursion, at most 64 KiB.
+    /// Reads the body of a request. At most 64 KiB.
     pub fn from_slice(body: &[u8]) -> Result<Self, JwsError> {
         let jws = Flattened::from_slice(body)?;
         header::read(jws, None)
@@ -169,23 +172,27 @@ impl Parsed {
         &self.by
     }
 
+    /// The key that the request itself carries in `jwk` or `x5c`.
+    pub const fn own_key(&self) -> Option<&PublicKey> {
+        self.own_key.as_ref()
+    }
+
     /// Verifies the signature under the key of the session or certificate that [`Parsed::by`]
-    /// names; for a bare key it must be that very key.
+    /// names. Where the request carries a key it must be that very key.
     pub fn verify(self, verifier: &dyn Verifier, key: &PublicKey) -> Result<Verified, JwsError> {
-        match &self.by {
-            By::Key(own) if **own != *key => return Err(JwsError::Signature),
-            By::Key(_) | By::Certificate(_) | By::Session(_) => {}
+        if self.own_key.as_ref().is_some_and(|own| own != key) {
+            return Err(JwsError::Signature);
         }
         self.check(verifier, key)?;
         Ok(Verified { parsed: self })
     }
 
-    /// Verifies the signature under the request's own `jwk`; refused for other requests.
+    /// Verifies the signature under the key that the request carries in `jwk` or `x5c`; refused
+    /// for a request that names a session. For `x5c` it says nothing of the certificate but that
+    /// its key signed.
     pub fn verify_by_own_key(self, verifier: &dyn Verifier) -> Result<Verified, JwsError> {
-        match &self.by {
-            By::Key(key) => self.check(verifier, key)?,
-            By::Certificate(_) | By::Session(_) => return Err(JwsError::Signature),
-        }
+        let key = self.own_key.as_ref().ok_or(JwsError::Signature)?;
+        self.check(verifier, key)?;
         Ok(Verified { parsed: self })
     }
 

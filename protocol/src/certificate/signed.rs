@@ -55,6 +55,19 @@ impl<'a> Signed<'a> {
         let algorithm = algorithm.map_err(|_| BadSignature::Unsupported)?;
         verifier.verify_x509(algorithm, key, self.content, self.signature)
     }
+
+    /// Verifies a signature that must be of that algorithm.
+    pub(crate) fn verify_as(
+        &self,
+        algorithm: X509Algorithm,
+        key: &PublicKey,
+        verifier: &dyn Verifier,
+    ) -> Result<(), BadSignature> {
+        if X509Algorithm::from_der(self.algorithm) != Ok(algorithm) {
+            return Err(BadSignature::Wrong);
+        }
+        verifier.verify_x509(algorithm, key, self.content, self.signature)
+    }
 }
 
 /// A SEQUENCE of parts that are DER already.

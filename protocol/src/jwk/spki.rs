@@ -64,7 +64,7 @@ pub(super) fn write(key: &PublicKey) -> Vec<u8> {
 }
 
 /// The DER `RSAPublicKey` of a modulus.
-pub(crate) fn rsa_public_key(modulus: &[u8]) -> Vec<u8> {
+fn rsa_public_key(modulus: &[u8]) -> Vec<u8> {
     let uint = |bytes| UintRef::new(bytes).expect("a modulus is at most 1024 bytes");
     RsaPublicKey { modulus: uint(modulus), public_exponent: uint(&RSA_EXPONENT) }
         .to_der()

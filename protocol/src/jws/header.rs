@@ -8,6 +8,7 @@ use super::flattened::{Flattened, read_object};
 use super::{By, JwsError, Parsed, Resource};
 use crate::algorithm::Algorithm;
 use crate::base64url;
+use crate::certificate::{self, CertificateError};
 use crate::json::present;
 use crate::jwk::{Members, PublicKey};
 use crate::operation::{Identification, Operation};
@@ -44,7 +45,7 @@ enum Named<'a> {
 pub(super) fn read(jws: Flattened, resource: Option<Resource<'_>>) -> Result<Parsed, JwsError> {
     let header: Header<'_> = read_object(jws.header()).map_err(JwsError::Header)?;
     let named = match (header.x5c, header.kid, header.jwk) {
-        (Some(x5c), None, None) => Named::Certificate(certificate(&x5c)?),
+        (Some(x5c), None, None) => Named::Certificate(certificate_der(&x5c)?),
         (None, Some(kid), None) => Named::Session(url("kid", &kid)?),
         (None, None, Some(members)) => Named::Key(members),
         _ => return Err(JwsError::NotOneSigner),
@@ -60,18 +61,11 @@ pub(super) fn read(jws: Flattened, resource: Option<Resource<'_>>) -> Result<Par
         return Err(JwsError::WrongSigner { operation, identification });
     }
     let algorithm: Algorithm = header.alg.parse().map_err(|_| JwsError::UnknownAlgorithm)?;
-    let by = match named {
-        Named::Certificate(der) => By::Certificate(der),
-        Named::Session(url) => By::Session(url),
-        Named::Key(members) => {
-            let key = PublicKey::try_from(members).map_err(JwsError::Key)?;
-            if key.key_type() != algorithm.key_type() {
-                return Err(JwsError::Algorithm(algorithm));
-            }
-            By::Key(Box::new(key))
-        }
-    };
-    Ok(Parsed { operation, algorithm, url, nonce, by, jws })
+    let (by, own_key) = named.check()?;
+    if own_key.as_ref().is_some_and(|key| key.key_type() != algorithm.key_type()) {
+        return Err(JwsError::Algorithm(algorithm));
+    }
+    Ok(Parsed { operation, algorithm, url, nonce, by, own_key, jws })
 }
 
 impl Resource<'_> {
@@ -94,6 +88,28 @@ impl Named<'_> {
             Self::Key(_) => Identification::Key,
         }
     }
+
+    /// The signer, and its key if the request carries it.
+    fn check(self) -> Result<(By, Option<PublicKey>), JwsError> {
+        match self {
+            Self::Session(url) => Ok((By::Session(url), None)),
+            Self::Key(members) => {
+                let key = PublicKey::try_from(members).map_err(JwsError::Key)?;
+                Ok((By::Key(Box::new(key.clone())), Some(key)))
+            }
+            Self::Certificate(der) => {
+                let key = certificate::public_key(&der).map_err(|error| match error {
+                    CertificateError::Key(error) => JwsError::Key(error),
+                    CertificateError::TooLong
+                    | CertificateError::Encoding
+                    | CertificateError::Version
+                    | CertificateError::Validity
+                    | CertificateError::Extension => JwsError::Certificate,
+                })?;
+                Ok((By::Certificate(der), Some(key)))
+            }
+        }
+    }
 }
 
 fn url(member: &'static str, text: &str) -> Result<Url, JwsError> {
@@ -101,7 +117,7 @@ fn url(member: &'static str, text: &str) -> Result<Url, JwsError> {
 }
 
 /// Only the certificate itself: its issuers are the bank's to know.
-fn certificate(x5c: &[Cow<'_, str>]) -> Result<Box<[u8]>, JwsError> {
+fn certificate_der(x5c: &[Cow<'_, str>]) -> Result<Box<[u8]>, JwsError> {
     match x5c {
         [one] => match base64url::decode_standard(one) {
             Ok(der) if !der.is_empty() => Ok(der.into()),

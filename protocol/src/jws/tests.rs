@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::base64url;
+use crate::certificate::{Attribute, KeyUsages, Kind, Name, Profile};
 use crate::sign::{Es256Key, Signer};
+use crate::time::Time;
 use crate::verify::RustCrypto;
 
 const NONCE: &str = "bm9uY2Utbm9uY2Utbm9uY2U";
@@ -19,6 +21,27 @@ fn url(text: &str) -> Url {
 
 fn session() -> By {
     By::Session(url("https://bank.example/session/1"))
+}
+
+/// A certificate of our key.
+fn certificate() -> By {
+    let name = Name::new(&[(Attribute::CommonName, "U-0001")]).expect("a name");
+    let certificate = Profile {
+        serial: &[1],
+        issuer: &name,
+        not_before: Time::from_unix(0).expect("a time"),
+        not_after: Time::from_unix(1).expect("a time"),
+        subject: &name,
+        key: key().public_key(),
+        kind: Kind::Leaf,
+        key_usages: KeyUsages::DIGITAL_SIGNATURE,
+        extended_key_usages: &[],
+        authority_key_id: None,
+        crl: &[],
+    }
+    .sign(&key())
+    .expect("a certificate");
+    By::Certificate(certificate.der().into())
 }
 
 fn sign(operation: Operation, by: &By, payload: &[u8]) -> Vec<u8> {
@@ -57,10 +80,10 @@ fn what_was_signed_is_read_back() {
 
 #[test]
 fn certificates_and_keys_are_named_as_they_were() {
-    let certificate = By::Certificate(b"\x30\x00".as_slice().into());
-    let parsed =
-        Parsed::from_slice(&sign(Operation::Confirm, &certificate, b"{}")).expect("parsed");
-    assert_eq!(parsed.by(), &certificate);
+    let body = sign(Operation::Confirm, &certificate(), b"{}");
+    let parsed = Parsed::from_slice(&body).expect("parsed");
+    assert_eq!(parsed.by(), &certificate());
+    assert!(parsed.verify_by_own_key(&RustCrypto).is_ok());
     let bare = By::Key(Box::new(key().public_key().clone()));
     let parsed = Parsed::from_slice(&sign(Operation::FindOrder, &bare, b"{}")).expect("parsed");
     assert_eq!(parsed.by(), &bare);
@@ -179,11 +202,7 @@ fn exactly_one_of_three_members_names_the_signer() {
 #[test]
 fn each_operation_takes_only_its_own_kinds_of_signer() {
     for operation in Operation::ALL {
-        for by in [
-            session(),
-            By::Key(Box::new(key().public_key().clone())),
-            By::Certificate(b"\x30\x00".as_slice().into()),
-        ] {
+        for by in [session(), By::Key(Box::new(key().public_key().clone())), certificate()] {
             let read = Parsed::from_slice(&sign(operation, &by, b"{}"));
             if operation.allows(by.identification()) {
                 assert!(read.is_ok(), "{operation} {by:?}");
@@ -213,6 +232,34 @@ fn values_of_the_header_are_checked() {
 }
 
 #[test]
+fn a_request_is_for_the_resource_that_it_came_to() {
+    let body = sign(Operation::Cancel, &session(), b"{}");
+    let at = |text: &str, operation: Operation| {
+        Parsed::for_resource(&body, Resource { operation, url: &url(text) }).map(|_| ())
+    };
+    let here = "https://bank.example/x";
+    assert!(at(here, Operation::Cancel).is_ok());
+    assert!(matches!(at(here, Operation::Read), Err(JwsError::OtherType)));
+    for there in
+        ["https://bank.example/X", "https://bank.example/x/", "https://bank.example:8443/x"]
+    {
+        assert!(matches!(at(there, Operation::Cancel), Err(JwsError::OtherUrl)), "{there}");
+    }
+}
+
+#[test]
+fn of_several_defects_the_one_of_the_first_stage_is_told() {
+    let body = with_header(|header| {
+        header["alg"] = json!("none");
+        header["typ"] = json!("koshin-find-order+jws");
+    });
+    assert!(matches!(refusal(&body), JwsError::WrongSigner { .. }));
+    let elsewhere = url("https://bank.example/y");
+    let resource = Resource { operation: Operation::FindOrder, url: &elsewhere };
+    assert!(matches!(Parsed::for_resource(&body, resource), Err(JwsError::OtherUrl)));
+}
+
+#[test]
 fn a_bare_key_is_public_and_good() {
     let with_key = |change: fn(&mut Value)| {
         with_header(|header| {
@@ -238,7 +285,14 @@ fn a_bare_key_is_public_and_good() {
 
 #[test]
 fn x5c_holds_one_certificate_in_standard_base64() {
-    for x5c in [json!([]), json!([""]), json!(["MAA=", "MAA="]), json!(["MAA"]), json!(["_-8="])] {
+    for x5c in [
+        json!([]),
+        json!([""]),
+        json!(["MAA=", "MAA="]),
+        json!(["MAA"]),
+        json!(["_-8="]),
+        json!(["MAA="]),
+    ] {
         let body = with_header(|header| {
             header.as_object_mut().map(|members| members.remove("kid"));
             header["typ"] = json!("koshin-confirm+jws");
