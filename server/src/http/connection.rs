@@ -90,12 +90,12 @@ pub(super) async fn http2<S: Service>(
         Requests { shared: Arc::clone(&shared), peer, ledger: None, open: Arc::clone(&open) };
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), requests));
     let outcome = loop {
-        let seen = open.begun();
+        let seen = open.events();
         tokio::select! {
             outcome = connection.as_mut() => break outcome,
             () = shutdown.asked() => {}
             () = sleep_until(Instant::now() + limits.idle_time) => {
-                if open.under_way() || open.begun() != seen {
+                if open.under_way() || open.events() != seen {
                     continue;
                 }
             }
@@ -136,12 +136,13 @@ impl Open {
         Underway(Arc::clone(self))
     }
 
-    fn begun(&self) -> usize {
-        self.begun.load(Ordering::Relaxed)
+    /// Changes whenever a request begins or ends.
+    fn events(&self) -> usize {
+        self.begun.load(Ordering::Relaxed).wrapping_add(self.done.load(Ordering::Relaxed))
     }
 
     fn under_way(&self) -> bool {
-        self.begun() != self.done.load(Ordering::Relaxed)
+        self.begun.load(Ordering::Relaxed) != self.done.load(Ordering::Relaxed)
     }
 }
 
@@ -238,3 +239,22 @@ impl fmt::Display for HungUp {
 }
 
 impl std::error::Error for HungUp {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_request_is_an_event_too() {
+        let open = Arc::new(Open::default());
+        assert!(!open.under_way());
+        let before = open.events();
+        let underway = open.begin();
+        assert!(open.under_way());
+        let between = open.events();
+        drop(underway);
+        assert!(!open.under_way());
+        let after = open.events();
+        assert!(before != between && between != after && before != after);
+    }
+}

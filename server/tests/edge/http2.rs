@@ -143,17 +143,46 @@ async fn an_idle_connection_is_closed() {
 
 #[tokio::test]
 async fn a_request_under_way_is_not_idle() {
-    let bank = Bank::over_tls(Limits { idle_time: Duration::from_millis(50), ..limits() }).await;
+    let bank = Bank::over_tls(Limits { idle_time: Duration::from_millis(400), ..limits() }).await;
     let mut client = client(&bank).await;
     let doings = bank.doings.clone();
     let later = tokio::spawn(async move {
         doings.until_begun(1).await;
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
         doings.open_door(1);
     });
-    let (status, _) = answer(&mut client, request("https://bank.test/wait", "")).await;
-    assert_eq!(status, StatusCode::OK);
+    for path in ["/wait", "/a"] {
+        let request = request(&format!("https://bank.test{path}"), "");
+        assert_eq!(answer(&mut client, request).await.0, StatusCode::OK, "{path}");
+    }
     later.await.expect("no panic");
+}
+
+#[tokio::test]
+async fn a_peer_that_takes_no_answer_is_given_up() {
+    let short = Duration::from_millis(150);
+    let bank = Bank::over_tls(Limits { idle_time: short, head_time: short, ..limits() }).await;
+    // SETTINGS_INITIAL_WINDOW_SIZE 0.
+    let mut raw = Raw::open_with(&bank, &[0, 4, 0, 0, 0, 0]).await;
+    raw.headers(1, true).await;
+    bank.doings.until_begun(1).await;
+    bank.until_closed().await;
+}
+
+#[tokio::test]
+async fn who_sends_malformed_streams_without_end_is_cut_off() {
+    let bank = Bank::over_tls(limits()).await;
+    let mut raw = Raw::open(&bank).await;
+    for stream in (1..200).step_by(2) {
+        // Content-Length 5 (literal, name from the static table), and the end of the stream.
+        let mut block = Raw::block();
+        block.extend([0x0f, 0x0d, 1, b'5']);
+        if raw.stream.write_all(&Raw::frame(1, 5, stream, &block)).await.is_err() {
+            break;
+        }
+    }
+    raw.until_goaway(11).await;
+    assert_eq!(bank.doings.begun(), 0);
 }
 
 #[tokio::test]
@@ -204,10 +233,14 @@ struct Raw {
 
 impl Raw {
     async fn open(bank: &Bank) -> Self {
+        Self::open_with(bank, &[]).await
+    }
+
+    async fn open_with(bank: &Bank, settings: &[u8]) -> Self {
         let stream = TcpStream::connect(bank.address).await.expect("a connection");
         let mut stream = bank.handshake(stream, b"h2").await;
         stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.expect("sent");
-        stream.write_all(&Self::frame(4, 0, 0, &[])).await.expect("sent");
+        stream.write_all(&Self::frame(4, 0, 0, settings)).await.expect("sent");
         Self { stream }
     }
 
@@ -221,10 +254,14 @@ impl Raw {
     }
 
     /// `POST https://bank.test/` with literal and indexed fields only (RFC 7541).
-    fn headers_frame(stream: u32, end: bool) -> Vec<u8> {
+    fn block() -> Vec<u8> {
         let mut block = vec![0x83, 0x87, 0x84, 0x01, 9];
         block.extend(b"bank.test");
-        Self::frame(1, 4 | u8::from(end), stream, &block)
+        block
+    }
+
+    fn headers_frame(stream: u32, end: bool) -> Vec<u8> {
+        Self::frame(1, 4 | u8::from(end), stream, &Self::block())
     }
 
     async fn headers(&mut self, stream: u32, end: bool) {
