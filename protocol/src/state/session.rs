@@ -2,6 +2,7 @@
 
 use super::{Refused, Step, refused, stays, stepped};
 use crate::problem::Token;
+pub use crate::session::Purpose;
 use crate::time::Time;
 
 /// A logon of one certificate.
@@ -29,15 +30,6 @@ pub struct Active {
 pub struct Ended {
     /// Why it ended: the first reason stays.
     pub reason: Reason,
-}
-
-/// What a session was opened for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Purpose {
-    /// Everything but a rollback.
-    Renewal,
-    /// A superseded certificate's: the rollback, and nothing else but reading it and logging off.
-    Recovery,
 }
 
 /// Why a session ended.

@@ -3,23 +3,17 @@
 use std::sync::Arc;
 
 use koshin_protocol::cert_id::CertId;
+pub use koshin_protocol::contract::PinState;
 use koshin_protocol::jwk::Thumbprint;
+pub use koshin_protocol::revocation::Reason;
+pub use koshin_protocol::session::Purpose;
 use koshin_protocol::state::certificate::Certificate as CertificateState;
 use koshin_protocol::state::order::Order as OrderState;
 use koshin_protocol::state::reissue::Reissue as ReissueState;
-pub use koshin_protocol::state::session::Purpose;
+pub use koshin_protocol::subject::Role;
 use koshin_protocol::time::{Period, Time};
 
 use super::id::{ContractId, Fingerprint, OrderId, ReissueId, RequestId, SessionId, SubjectId};
-
-/// What a subject may do (SPEC.md 2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// 管理者: may reissue, unlock and revoke for the users of its contract.
-    Administrator,
-    /// 利用者
-    User,
-}
 
 /// A certificate of the registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,17 +61,6 @@ pub struct SubjectRow {
     pub pin: PinState,
     /// The bank disabled it or its contract.
     pub disabled: bool,
-}
-
-/// `pin` of the contract's status page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PinState {
-    /// None was set.
-    None,
-    /// Set, and not locked.
-    Set,
-    /// Too many wrong ones.
-    Locked,
 }
 
 /// A certificate with everything that an authentication and a new session decide on.
@@ -288,23 +271,6 @@ pub struct Approval {
     pub at: Time,
     /// The reissue.
     pub reissue: ReissueId,
-}
-
-/// Why a certificate is revoked or a subject gets a new one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
-    /// `keyCompromise`
-    KeyCompromise,
-    /// `deviceLost`
-    DeviceLost,
-    /// `keyLost`
-    KeyLost,
-    /// `affiliationChanged`
-    AffiliationChanged,
-    /// `cessationOfOperation`
-    CessationOfOperation,
-    /// `unspecified`
-    Unspecified,
 }
 
 /// A revoked certificate, as the CRL lists it.
