@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::text::serde_as_text;
+use crate::{certificate::Name, text::serde_as_text};
 
 /// The bank's name for a subject, stable over all its certificates (SPEC.md 4.8): 1 to 64
 /// characters from `A-Z a-z 0-9 - _ .`.
@@ -58,6 +58,11 @@ pub struct SubjectName(String);
 pub struct InvalidName;
 
 impl SubjectName {
+    /// The name in a certificate or CSR; `None`: it is empty.
+    pub fn of(name: &Name) -> Option<Self> {
+        name.as_str().parse().ok()
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -7,6 +7,7 @@ use super::{Language, table::Carries};
 use crate::{
     algorithm::{Algorithm, KeyType},
     cert_id::CertId,
+    csr::CsrError,
     environment::EnvironmentRule,
     json,
     jwk::Thumbprint,
@@ -72,7 +73,7 @@ impl Extra {
 /// What is wrong with a CSR (SPEC.md 6.3), the problem's `reason`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CsrFault {
-    /// Its signature does not verify, or it is no CSR at all.
+    /// Its signature does not verify.
     Signature,
     /// The type of its key is none of these, which the bank takes.
     KeyType(Vec<KeyType>),
@@ -87,6 +88,20 @@ pub enum CsrFault {
 }
 
 impl CsrFault {
+    /// The fault that reading a CSR found, for a bank that takes `accepted`; `None`: it is no CSR
+    /// at all, and the request [`malformed`](super::Token::Malformed) (SPEC.md 6.3).
+    pub fn of(error: CsrError, accepted: &[KeyType]) -> Option<Self> {
+        match error {
+            CsrError::Encoding => None,
+            CsrError::KeyType => Some(Self::KeyType(accepted.to_vec())),
+            CsrError::Key(_) => Some(Self::Key),
+            CsrError::Signature => Some(Self::Signature),
+            CsrError::Subject => Some(Self::Subject),
+            CsrError::Extension(_) => Some(Self::Extension),
+            CsrError::Attribute(_) => Some(Self::Attribute),
+        }
+    }
+
     /// The wire's word.
     pub const fn as_str(&self) -> &'static str {
         match self {

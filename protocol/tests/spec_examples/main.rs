@@ -1,9 +1,11 @@
 //! Every example of SPEC.md, a json fence after `<!-- example: object/name -->`, is read as that
 //! object, written again, and valid by its schema in fixtures/schema.
 
+mod damage;
 mod objects;
 mod schemas;
 mod strictness;
+mod values;
 
 use std::collections::BTreeSet;
 
