@@ -131,7 +131,7 @@ pub struct Meta {
     pub key_stores: Vec<KeyStoreName>,
     /// IANA name of the zone in which the window is counted.
     pub time_zone: String,
-    /// Calendar days from the window's opening to the day of notAfter.
+    /// Whole calendar days from the window's opening to the day of notAfter, at least one.
     pub window: Period,
     /// An order unconfirmed for longer counts as abandoned.
     pub confirm_within: Period,

@@ -79,6 +79,8 @@ pub(super) enum InvalidDirectory {
     Missing(&'static str),
     #[error("a directory of profile core has no {0}")]
     Unexpected(&'static str),
+    #[error("meta.window is {0}, and not whole days")]
+    Window(Period),
     #[error("meta.{0} lacks what every bank has")]
     Incomplete(&'static str),
 }
@@ -154,6 +156,9 @@ impl Meta {
         }
         if self.key_stores.is_empty() {
             return incomplete("keyStores");
+        }
+        if self.window.days() == 0 || self.window.seconds() != 0 {
+            return Err(InvalidDirectory::Window(self.window));
         }
         if self.issuers.is_empty() {
             return incomplete("issuers");

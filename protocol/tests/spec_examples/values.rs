@@ -33,21 +33,48 @@ use koshin_protocol::{
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use proptest::sample::select;
+use proptest::sample::{Index, select};
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use super::schemas::Schemas;
+
+fn schemas() -> &'static Schemas {
+    static SCHEMAS: OnceLock<Schemas> = OnceLock::new();
+    SCHEMAS.get_or_init(Schemas::load)
+}
 
 fn round_trips<T>(object: &str, value: &T) -> Result<(), TestCaseError>
 where
     T: Serialize + DeserializeOwned + PartialEq + Debug,
 {
-    static SCHEMAS: OnceLock<Schemas> = OnceLock::new();
     let written = serde_json::to_value(value).expect("every value has a JSON form");
     let read: T = json::parse(written.to_string().as_bytes()).expect("what we write we read");
     prop_assert_eq!(&read, value);
-    let errors = SCHEMAS.get_or_init(Schemas::load).errors(object, &written);
+    let errors = schemas().errors(object, &written);
     prop_assert!(errors.is_empty(), "{written:#}: {errors:#?}");
+    Ok(())
+}
+
+/// One member of `other` put into `value`: the type reads the mixture exactly if the schema finds
+/// it valid. So no state has a member of another one.
+fn agrees_on_mixture<T>(
+    object: &str,
+    value: &T,
+    other: &T,
+    which: Index,
+) -> Result<(), TestCaseError>
+where
+    T: Serialize + DeserializeOwned,
+{
+    let written = |value| serde_json::to_value(value).expect("every value has a JSON form");
+    let (mut mixture, other): (Value, Value) = (written(value), written(other));
+    let members: Vec<(&String, &Value)> = other.as_object().expect("an object").iter().collect();
+    let (name, member) = *which.get(&members);
+    mixture[name] = member.clone();
+    let valid = schemas().errors(object, &mixture).is_empty();
+    let read = json::parse::<T>(mixture.to_string().as_bytes());
+    prop_assert_eq!(read.is_ok(), valid, "{} in {:#}", name, mixture);
     Ok(())
 }
 
@@ -357,7 +384,7 @@ fn directory() -> impl Strategy<Value = Directory> {
         vec(chain(), 1..3),
         vec(any::<String>(), 0..3),
     );
-    let periods = (0..400_u32, period(), option::of(period()));
+    let periods = (1..400_u32, period(), option::of(period()));
     let meta = (lists, periods, option::of(page()), option::of(page())).prop_map(
         |((environments, key_stores, issuers, extensions), periods, website, terms_of_service)| {
             Meta {
@@ -397,7 +424,7 @@ fn directory() -> impl Strategy<Value = Directory> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn orders_round_trip(order in order()) {
@@ -453,5 +480,42 @@ proptest! {
         include_successors in any::<bool>(),
     ) {
         round_trips("revokeCert", &RevokeCert { cert_id, reason, include_successors })?;
+    }
+
+    #[test]
+    fn no_order_has_a_member_of_another_state(all in [order(), order()], which in any::<Index>()) {
+        agrees_on_mixture("order", &all[0], &all[1], which)?;
+    }
+
+    #[test]
+    fn no_reissue_has_a_member_of_another_state(
+        all in [reissue(), reissue()],
+        which in any::<Index>(),
+    ) {
+        agrees_on_mixture("reissue", &all[0], &all[1], which)?;
+    }
+
+    #[test]
+    fn no_session_has_a_member_of_another_purpose(
+        all in [session(), session()],
+        which in any::<Index>(),
+    ) {
+        agrees_on_mixture("session", &all[0], &all[1], which)?;
+    }
+
+    #[test]
+    fn no_notice_has_a_member_without_its_deferral(
+        all in [notice(), notice()],
+        which in any::<Index>(),
+    ) {
+        agrees_on_mixture("notice", &all[0], &all[1], which)?;
+    }
+
+    #[test]
+    fn no_directory_has_a_member_of_another_profile(
+        all in [directory(), directory()],
+        which in any::<Index>(),
+    ) {
+        agrees_on_mixture("directory", &all[0], &all[1], which)?;
     }
 }
