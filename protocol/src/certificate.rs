@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 use x509_cert::time::Time as X509Time;
 
-pub use self::build::{KeyUsages, Kind, Profile, key_id, sign_tbs};
+pub use self::build::{KeyUsages, Kind, Profile, key_id, sign_crl, sign_tbs};
 use self::extensions::Extensions;
 pub use self::name::{Attribute, InvalidName, Name};
 pub(crate) use self::signed::{Signed, sequence, tagged, wrap};

@@ -5,6 +5,7 @@
 //! | what the bank decided | [`config`], [`policy`], both read through [`settings`] |
 //! | time and single use | [`clock`], [`nonce`] |
 //! | the second factor | [`pin`] |
+//! | certificates and CRLs | [`ca`] |
 //! | the edge to the network | [`http`] |
 //! | watching and testing | [`watch`], [`mischief`] |
 
@@ -15,6 +16,8 @@ pub mod settings;
 pub mod clock;
 pub mod nonce;
 pub mod pin;
+
+pub mod ca;
 
 pub mod http;
 

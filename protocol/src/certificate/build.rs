@@ -161,6 +161,11 @@ pub fn sign_tbs(tbs: &[u8], signer: &dyn Signer) -> Result<Certificate, SignErro
     Certificate::from_der(&der).map_err(|error| SignError::Refused(Box::new(error)))
 }
 
+/// Signs a `TBSCertList` that names the signer's algorithm: the CRL in DER (RFC 5280 section 5.1.1).
+pub fn sign_crl(tbs: &[u8], signer: &dyn Signer) -> Result<Vec<u8>, SignError> {
+    Signed::make(tbs, signer)
+}
+
 /// The key identifier that certificates made here have: the leftmost 160 bits of the SHA-256 of
 /// the key (RFC 7093 section 2, method 1).
 pub fn key_id(key: &PublicKey) -> [u8; 20] {

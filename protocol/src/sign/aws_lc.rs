@@ -11,7 +11,7 @@ use super::{InvalidPrivateKey, SignError, Signer};
 use crate::algorithm::Algorithm;
 use crate::jwk::PublicKey;
 
-/// A private key of any algorithm, read from PKCS#8. Except with EdDSA and RS256 its signatures
+/// A private key of any algorithm, read from PKCS#8. Except with `EdDSA` and RS256 its signatures
 /// are not deterministic.
 pub struct AwsLcKey {
     secret: Secret,
