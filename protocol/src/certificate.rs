@@ -3,6 +3,7 @@
 mod build;
 mod extensions;
 mod name;
+mod path;
 mod signed;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use x509_cert::time::Time as X509Time;
 pub use self::build::{KeyUsages, Kind, Profile, key_id, sign_crl, sign_tbs};
 use self::extensions::Extensions;
 pub use self::name::{Attribute, InvalidName, Name};
+pub use self::path::{PathError, verify_path};
 pub(crate) use self::signed::{Signed, sequence, tagged, wrap};
 use crate::jwk::{KeyError, PublicKey};
 use crate::time::Time;
