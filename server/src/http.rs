@@ -2,7 +2,7 @@
 //!
 //! hyper speaks HTTP; the edge closes what hyper leaves open and bounds what a peer may cost:
 //! line ends and message lengths ([`framing`]), the authority asked for ([`authority`]), sizes and
-//! times ([`limit`]), the number of connections ([`listener`]). What passes is handed, body and
+//! times ([`limit`]), how often one address may ask ([`rate`]), the number of connections ([`listener`]). What passes is handed, body and
 //! all, to a [`Service`]; what does not is answered with a problem document ([`refusal`]).
 
 pub mod authority;
@@ -10,6 +10,7 @@ pub mod connection;
 pub mod framing;
 pub mod limit;
 pub mod listener;
+pub mod rate;
 pub mod refusal;
 pub mod shutdown;
 pub mod tls;
@@ -22,6 +23,7 @@ use hyper::body::Bytes;
 pub use self::authority::Authorities;
 pub use self::limit::Limits;
 pub use self::listener::{Edge, Listener};
+pub use self::rate::{Rate, Rates};
 pub use self::refusal::Refusal;
 pub use self::shutdown::{Shutdown, Trigger};
 pub use self::tls::Tls;

@@ -13,6 +13,7 @@ use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use hyper::body::Bytes;
 
+use crate::config::MischiefSettings;
 use crate::http::{Hangup, Refusal, Service};
 use crate::watch::Metrics;
 
@@ -120,11 +121,32 @@ impl Mischief {
             sum += value;
             *bound = sum;
         }
-        // Ten shares of 0.1 are a little more than 1 in binary.
+        if sum > 1.0 - 1e-9 {
+            // Binary fractions add up to a little less or more than the whole that was meant.
+            for bound in bounds.iter_mut().filter(|bound| **bound > 1.0 - 1e-9) {
+                *bound = bound.max(1.0);
+            }
+        }
         if sum > 1.0 + 1e-9 {
             return Err(BadShares::Sum(sum));
         }
         Ok(Self { state: AtomicU64::new(seed), bounds, longest_delay })
+    }
+
+    /// Pranks as configured.
+    pub fn configured(settings: &MischiefSettings) -> Self {
+        let share = |per_cent: u32| f64::from(per_cent) / 100.0;
+        let shares = Shares {
+            reject_nonce: share(settings.reject_nonce),
+            drop_response: share(settings.drop_response),
+            delay: share(settings.delay),
+            rate_limited: share(settings.rate_limited),
+            unavailable: share(settings.unavailable),
+            processing: share(settings.processing),
+        };
+        let longest_delay = Duration::from_secs(settings.longest_delay.into());
+        Self::new(settings.seed.into(), &shares, longest_delay)
+            .expect("the configuration holds at most 100 per cent in all")
     }
 
     /// What the next request meets, if anything.
@@ -213,7 +235,9 @@ impl<S: Service> Service for Mischievous<S> {
                 tokio::time::sleep(time).await;
                 response
             }
-            Prank::RateLimited(after) => self.wait(Refusal::RateLimited, after, request.headers()),
+            Prank::RateLimited(after) => {
+                self.wait(Refusal::RateLimited { seconds: 1 }, after, request.headers())
+            }
             Prank::Unavailable(after) => self.wait(Refusal::Unavailable, after, request.headers()),
         }
     }
@@ -302,6 +326,23 @@ mod tests {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_775);
         assert_eq!(RetryAfter::Seconds(2).value(now), "2");
         assert_eq!(RetryAfter::Date(2).value(now), "Sun, 06 Nov 1994 08:49:37 GMT");
+    }
+
+    #[test]
+    fn a_hundred_per_cent_in_all_can_be_configured() {
+        for rest in 0..=100 {
+            let mischief = Mischief::configured(&MischiefSettings {
+                seed: 7,
+                reject_nonce: rest,
+                drop_response: 0,
+                delay: (100 - rest) / 3,
+                rate_limited: (100 - rest) / 3,
+                unavailable: (100 - rest) / 3,
+                processing: (100 - rest) % 3,
+                longest_delay: 1,
+            });
+            assert!((0..1000).all(|_| mischief.next().is_some()), "{rest}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::framing::{Checked, Ledger};
 use super::limit::{Limits, whole};
+use super::rate::Rates;
 use super::refusal::{self, Refusal};
 use super::shutdown::Shutdown;
 use super::{Authorities, Hangup, Service};
@@ -29,6 +30,7 @@ pub(super) struct Shared<S> {
     pub(super) service: S,
     pub(super) authorities: Authorities,
     pub(super) limits: Limits,
+    pub(super) rates: Option<Rates>,
     pub(super) metrics: Arc<Metrics>,
 }
 
@@ -182,7 +184,7 @@ impl<S: Service> hyper::service::Service<Request<Incoming>> for Requests<S> {
             let chunked = request.headers().contains_key(TRANSFER_ENCODING);
             let admitted = match fault {
                 Some(fault) => Err((Refusal::Framing(fault), request.into_parts().0)),
-                None => shared.admit(request).await,
+                None => shared.admit(request, peer).await,
             };
             let mut response = match admitted {
                 Ok(request) => shared.service.call(request, peer).await,
@@ -213,8 +215,12 @@ impl<S> Shared<S> {
     async fn admit(
         &self,
         request: Request<Incoming>,
+        peer: SocketAddr,
     ) -> Result<Request<Bytes>, (Refusal, http::request::Parts)> {
         let (parts, body) = request.into_parts();
+        if let Err(refusal) = self.count(peer.ip()) {
+            return Err((refusal, parts));
+        }
         if let Err(refusal) = self.authorities.check(&parts) {
             return Err((refusal, parts));
         }
@@ -225,6 +231,24 @@ impl<S> Shared<S> {
         // Nothing here is ever upgraded, and nobody should be tempted.
         request.headers_mut().remove(UPGRADE);
         Ok(request)
+    }
+
+    /// Counts a request of this address.
+    fn count(&self, address: IpAddr) -> Result<(), Refusal> {
+        let Some(rates) = self.rates.as_ref().filter(|_| !address.is_loopback()) else {
+            return Ok(());
+        };
+        let now = std::time::Instant::now();
+        let asked = match address.to_canonical() {
+            IpAddr::V4(address) => rates.ask(address.octets(), now),
+            // One customer's network is a /64 (RFC 6177).
+            IpAddr::V6(address) => rates.ask(&address.octets()[..8], now),
+        };
+        asked.map_err(|wait| {
+            // At least a second, as RTA-05 reads it.
+            let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+            Refusal::RateLimited { seconds }
+        })
     }
 }
 
@@ -242,7 +266,29 @@ impl std::error::Error for HungUp {}
 
 #[cfg(test)]
 mod tests {
+    use super::super::rate::Rate;
     use super::*;
+
+    #[test]
+    fn addresses_are_counted_by_network_and_loopback_is_not() {
+        let shared = Shared {
+            service: (),
+            authorities: Authorities::of("https://bank.test").expect("an origin"),
+            limits: Limits::default(),
+            rates: Some(Rates::new(Rate { per_second: 1, burst: 1 })),
+            metrics: Arc::default(),
+        };
+        let count = |address: &str| shared.count(address.parse().expect("an address"));
+        let refused = Err(Refusal::RateLimited { seconds: 1 });
+        assert_eq!(count("2001:db8::1"), Ok(()));
+        assert_eq!(count("2001:db8::2"), refused, "the same /64");
+        assert_eq!(count("192.0.2.1"), Ok(()));
+        assert_eq!(count("::ffff:192.0.2.1"), refused, "the same address, mapped");
+        for _ in 0..10 {
+            assert_eq!(count("127.0.0.1"), Ok(()));
+            assert_eq!(count("::1"), Ok(()));
+        }
+    }
 
     #[test]
     fn the_end_of_a_request_is_an_event_too() {

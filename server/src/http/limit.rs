@@ -6,9 +6,12 @@ use http::Request;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
+use koshin_protocol::json::MAX_DOCUMENT;
 use tokio::time::timeout;
 
+use super::rate::Rate;
 use super::refusal::Refusal;
+use crate::config::LimitSettings;
 
 /// The limits of the edge.
 #[derive(Clone, Debug)]
@@ -31,6 +34,9 @@ pub struct Limits {
     pub idle_time: Duration,
     /// Connections at once. Further ones wait in the kernel's queue.
     pub connections: usize,
+    /// Requests of one network address; loopback addresses, where proxies and benchmarks are, have
+    /// no such limit.
+    pub rate: Option<Rate>,
     /// HTTP/2 requests at once on one connection.
     pub streams: u32,
     /// HTTP/2 streams that a peer may reset before the edge gives up on it.
@@ -42,7 +48,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            body: koshin_body(),
+            body: MAX_DOCUMENT,
             head: 16 * 1024,
             header_lines: 64,
             head_time: Duration::from_secs(10),
@@ -51,6 +57,8 @@ impl Default for Limits {
             handshake_time: Duration::from_secs(10),
             idle_time: Duration::from_secs(75),
             connections: 4096,
+            // A corporation behind one address renews all its certificates in one morning.
+            rate: Some(Rate { per_second: 200, burst: 2000 }),
             streams: 64,
             resets: 32,
             grace: Duration::from_secs(20),
@@ -58,9 +66,11 @@ impl Default for Limits {
     }
 }
 
-/// The protocol's limit of a document.
-const fn koshin_body() -> usize {
-    65_536
+impl Limits {
+    /// The limits that can be configured, and the others as they are.
+    pub fn configured(settings: &LimitSettings) -> Self {
+        Self { connections: settings.connections, ..Self::default() }
+    }
 }
 
 /// Takes in the whole body, or says why not.

@@ -10,7 +10,9 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::connection::{self, Shared};
-use super::{Authorities, Limits, Service, Shutdown, Tls};
+use super::tls::{LOOK_EVERY, TlsError};
+use super::{Authorities, Limits, Rates, Service, Shutdown, Tls};
+use crate::config::{Config, Transport};
 use crate::watch::Metrics;
 
 /// A bound socket and what is spoken on it.
@@ -31,12 +33,29 @@ pub enum ListenError {
         /// What the system says.
         error: io::Error,
     },
+    /// Certificate and key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Plain HTTP was asked for beyond this machine.
     #[error("plain HTTP is for loopback addresses only, and {0} is none: configure TLS")]
     PlainBeyondLoopback(SocketAddr),
 }
 
 impl Listener {
+    /// Listens as configured. TLS files are read again when they change, until `shutdown`.
+    pub async fn configured(config: &Config, shutdown: Shutdown) -> Result<Self, ListenError> {
+        match &config.transport {
+            Transport::Plain => Self::plain(config.listen).await,
+            Transport::Tls { certificate, key } => {
+                let tls = Tls::load(certificate, key)?;
+                let address = config.listen;
+                tls.keep_fresh(LOOK_EVERY, shutdown)
+                    .map_err(|error| ListenError::Bind { address, error })?;
+                Self::tls(address, tls).await
+            }
+        }
+    }
+
     /// HTTPS on `address`.
     pub async fn tls(address: SocketAddr, tls: Tls) -> Result<Self, ListenError> {
         Ok(Self { socket: bind(address).await?, tls: Some(tls) })
@@ -84,7 +103,8 @@ impl<S: Service> Edge<S> {
         limits: Limits,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { shared: Arc::new(Shared { service, authorities, limits, metrics }) }
+        let rates = limits.rate.map(Rates::new);
+        Self { shared: Arc::new(Shared { service, authorities, limits, rates, metrics }) }
     }
 
     /// Serves until `shutdown` is asked for; then stops accepting, finishes the requests under way

@@ -1,13 +1,16 @@
 //! What the edge refuses, and the problem document that says so.
 
-use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONNECTION, CONTENT_LANGUAGE, CONTENT_TYPE};
-use http::header::{RETRY_AFTER, VARY};
+use http::header::{
+    ACCEPT_LANGUAGE, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER,
+    VARY,
+};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use hyper::body::Bytes;
-use koshin_protocol::problem::{Language, Token};
-use koshin_protocol::remedy::Action;
+use koshin_protocol::problem::{Language, Problem, Token};
+use koshin_protocol::time::Time;
 
 use super::framing::Fault;
+use crate::clock::{self, Clock};
 
 /// Why the edge did not pass a request on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +33,11 @@ pub enum Refusal {
     SlowBody,
     /// The body breaks off or is framed wrongly.
     BrokenBody,
-    /// Too many requests.
-    RateLimited,
+    /// Too many requests from this address.
+    RateLimited {
+        /// Until the next one is welcome.
+        seconds: u32,
+    },
     /// The bank takes no requests now.
     Unavailable,
 }
@@ -45,14 +51,14 @@ impl Refusal {
             Self::Tunnel => Token::MethodNotAllowed,
             Self::TooLarge => Token::PayloadTooLarge,
             Self::Compressed => Token::UnsupportedMediaType,
-            Self::RateLimited => Token::RateLimited,
+            Self::RateLimited { .. } => Token::RateLimited,
             // Not `malformed`: a client on a slow line does right to come again.
             Self::SlowBody | Self::Unavailable => Token::Unavailable,
         }
     }
 
-    /// What happened, for the person who reads it.
-    pub const fn detail(self, language: Language) -> &'static str {
+    /// What exactly is wrong, where the token's own text does not say it.
+    const fn specific(self, language: Language) -> Option<&'static str> {
         let (en, ja) = match self {
             Self::Framing(Fault::BareLineFeed) => (
                 "A line of the request head ends in LF without CR.",
@@ -70,33 +76,56 @@ impl Refusal {
             Self::TwoHosts => {
                 ("The request has more than one Host.", "要求に Host が複数あります。")
             }
-            Self::Misdirected => (
-                "The request names a host that is not this bank's.",
-                "要求の宛先ホストは当行のものではありません。",
-            ),
-            Self::Tunnel => ("The bank opens no tunnels.", "CONNECT メソッドは利用できません。"),
-            Self::TooLarge => {
-                ("The request body is longer than 64 KiB.", "要求の本文が 64 KiB を超えています。")
-            }
             Self::Compressed => (
-                "The request body has a Content-Encoding; send it as it is.",
-                "要求の本文に Content-Encoding があります。圧縮せずに送信してください。",
+                "The request body has a Content-Encoding; it must be sent as it is.",
+                "要求の本文に Content-Encoding が指定されています。圧縮せずに送信する必要があります。",
             ),
             Self::SlowBody => (
-                "The request body did not arrive in time.",
-                "要求の本文が時間内に届きませんでした。",
+                "The request body did not arrive in time. Nothing was changed.",
+                "要求の本文が時間内に届きませんでした。お手続きの状態は変わっておりません。",
             ),
             Self::BrokenBody => {
                 ("The request body breaks off.", "要求の本文が途中で切れています。")
             }
-            Self::RateLimited => ("Too many requests.", "要求が多すぎます。"),
-            Self::Unavailable => {
-                ("The bank takes no requests at the moment.", "現在要求を受け付けていません。")
-            }
+            Self::Misdirected
+            | Self::Tunnel
+            | Self::TooLarge
+            | Self::RateLimited { .. }
+            | Self::Unavailable => return None,
         };
-        match language {
+        Some(match language {
             Language::En => en,
             Language::Ja => ja,
+        })
+    }
+
+    /// The problem document.
+    pub fn problem(self, language: Language, now: Time) -> Problem {
+        let mut problem = Problem::builder(self.token(), language, now).build();
+        if let Some(specific) = self.specific(language) {
+            let between = match language {
+                Language::En => " ",
+                Language::Ja => "",
+            };
+            let next = problem.remedy.action.sentence(language);
+            problem.detail = [specific, next].join(between);
+        }
+        problem
+    }
+
+    /// Seconds for `Retry-After`, where SPEC.md 5.11 wants it.
+    pub const fn retry_after(self) -> Option<u32> {
+        match self {
+            Self::SlowBody | Self::Unavailable => Some(1),
+            Self::RateLimited { seconds } => Some(seconds),
+            Self::Framing(_)
+            | Self::NoHost
+            | Self::TwoHosts
+            | Self::Misdirected
+            | Self::Tunnel
+            | Self::TooLarge
+            | Self::Compressed
+            | Self::BrokenBody => None,
         }
     }
 
@@ -105,37 +134,21 @@ impl Refusal {
     pub fn response(self, headers: &HeaderMap) -> Response<Bytes> {
         let wanted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
         let language = Language::negotiate(wanted.unwrap_or_default());
-        let row = self.token().row();
-        // None of these rows looks at a role: the first action is the only one.
-        let action = row.actions().next().unwrap_or(Action::Stop);
-        let problem = serde_json::json!({
-            "type": format!("urn:koshin:error:{}", row.name),
-            "title": row.text(language).title,
-            "detail": self.detail(language),
-            "status": row.status,
-            "serverTime": server_time(),
-            "remedy": { "action": action.as_str() },
-        });
-        let mut response = Response::new(Bytes::from(problem.to_string()));
+        let problem = self.problem(language, clock::System.now());
+        let body = serde_json::to_vec(&problem).expect("a problem document is JSON");
+        let mut response = Response::new(Bytes::from(body));
         *response.status_mut() =
-            StatusCode::from_u16(row.status).expect("the table holds statuses of HTTP");
+            StatusCode::from_u16(problem.status).expect("the table holds statuses of HTTP");
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.as_str()));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(VARY, HeaderValue::from_static("Accept-Language"));
-        match self {
-            Self::SlowBody | Self::RateLimited | Self::Unavailable => {
-                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-            }
-            Self::Framing(_)
-            | Self::NoHost
-            | Self::TwoHosts
-            | Self::Misdirected
-            | Self::Tunnel
-            | Self::TooLarge
-            | Self::Compressed
-            | Self::BrokenBody => {}
+        if self == Self::Tunnel {
+            headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
+        }
+        if let Some(seconds) = self.retry_after() {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
@@ -144,10 +157,4 @@ impl Refusal {
 /// Marks a response of HTTP/1.1 as the connection's last.
 pub(super) fn last(response: &mut Response<impl Sized>) {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-}
-
-/// RFC 3339 in whole seconds, as everywhere on the wire.
-fn server_time() -> String {
-    let now = jiff::Timestamp::now().as_second();
-    jiff::Timestamp::from_second(now).expect("a second that was just read").to_string()
 }

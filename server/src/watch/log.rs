@@ -16,6 +16,8 @@ use tracing::subscriber::{SetGlobalDefaultError, set_global_default};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::config::LogSettings;
+
 /// How events are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
@@ -58,9 +60,21 @@ pub enum LogError {
 }
 
 impl Log {
-    /// Makes this the log of the process, written to standard error.
+    /// The log as configured.
+    pub fn configured(settings: &LogSettings) -> Self {
+        let format = if settings.json { Format::Json } else { Format::Text };
+        Self { format, filter: settings.filter.clone() }
+    }
+
+    /// Makes this the log of the process, written to standard error; panics go there as well.
     pub fn install(&self) -> Result<(), LogError> {
-        Ok(set_global_default(self.subscriber(io::stderr)?)?)
+        set_global_default(self.subscriber(io::stderr)?)?;
+        std::panic::set_hook(Box::new(|panic| {
+            let place = panic.location().map(ToString::to_string);
+            let said = panic.payload_as_str().unwrap_or("");
+            tracing::error!(place, said, "a panic, which is a fault of this program");
+        }));
+        Ok(())
     }
 
     /// The subscriber that writes to `sink`; each event is one call of `write`.
