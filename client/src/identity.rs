@@ -27,9 +27,12 @@
 
 mod check;
 mod generation;
+mod home;
 mod resume;
 mod retention;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -38,27 +41,26 @@ use std::sync::Arc;
 use koshin_protocol::algorithm::KeyType;
 use koshin_protocol::cert_id::CertId;
 use koshin_protocol::certificate::{Certificate, Name};
-use koshin_protocol::csr::Csr;
 use koshin_protocol::sign::{SignError, Signer};
 use koshin_protocol::time::Time;
+use koshin_protocol::url::Url;
+use secrecy::SecretString;
+use zeroize::Zeroizing;
 
 pub use self::check::{Expected, Mismatch};
 pub use self::generation::{
     Began, Confirmed, Generation, Installed, LoneKey, LostKey, OpenGeneration, Received, Requested,
 };
+use self::home::Home;
 pub use self::settings::Settings;
-use crate::files::durable::{self, Entry};
-use crate::files::{Access, FileError, Files, Lock};
+use crate::files::durable;
+use crate::files::{FileError, Files, Lock};
 use crate::import::Imported;
 use crate::journal::{Intent, Journal, JournalError, Progress, Purpose, Version};
-use crate::keystore::{KeyStore, KeyStoreError, Slot};
-use crate::pem;
+use crate::keystore::{KeyStore, KeyStoreError, pkcs12};
 
 const GENERATIONS: &str = "generations";
-const CURRENT: &str = "current";
 const LOCK: &str = "lock";
-const CERTIFICATE: &str = "certificate.pem";
-const REQUEST: &str = "request.csr";
 
 /// An identity that this process has to itself. Clones share it; the lock is given back with the last of them and of the
 /// generations it handed out.
@@ -78,15 +80,6 @@ pub struct Pair {
     pub issuers: Vec<Certificate>,
     /// The key.
     pub signer: Arc<dyn Signer>,
-}
-
-/// What an identity's parts share.
-struct Home {
-    files: Arc<dyn Files>,
-    keys: Arc<dyn KeyStore>,
-    folder: PathBuf,
-    settings: Settings,
-    _lock: Lock,
 }
 
 /// Why an identity cannot do what it should, and what to do about it.
@@ -143,6 +136,9 @@ pub enum IdentityError {
     /// The key would not sign the request.
     #[error("the new key cannot sign its request: {0}")]
     Sign(#[from] SignError),
+    /// A PKCS#12 file could not be made.
+    #[error(transparent)]
+    Export(#[from] pkcs12::Pkcs12WriteError),
     /// No generation here has that certificate with its key.
     #[error("the certificate {certificate} or its key is not in this identity")]
     NoSuchPair {
@@ -200,7 +196,7 @@ impl Identity {
             return Err(IdentityError::OtherKeyStore { settings, given: keys.kind() });
         }
         let folder = folder.to_owned();
-        Ok(Self { home: Arc::new(Home { files, keys, folder, settings, _lock: lock }) })
+        Ok(Self { home: Arc::new(Home { files, keys, folder, settings, lock }) })
     }
 
     /// What it was set up with.
@@ -274,6 +270,21 @@ impl Identity {
         Ok(Pair { generation: number, certificate, issuers, signer })
     }
 
+    /// A pair as a PKCS#12 file under a passphrase, for other programs. Key stores that never let a key go refuse.
+    pub fn export(
+        &self,
+        pair: &Pair,
+        passphrase: &SecretString,
+    ) -> Result<Zeroizing<Vec<u8>>, IdentityError> {
+        let home = &self.home;
+        let key = home.with_slot(pair.generation, |slot| home.keys.export_key(slot))?;
+        let Some(key) = key else {
+            return Err(IdentityError::NoSuchPair { certificate: CertId::of(&pair.certificate) });
+        };
+        let chain = [std::slice::from_ref(&pair.certificate), &pair.issuers].concat();
+        Ok(pkcs12::write(&key, &chain, &home.settings.name, passphrase)?)
+    }
+
     /// Begins a new pair: makes the key, then the request for `subject`, then the journal. The first request to the bank
     /// may be sent when this has returned. `now` is this machine's time.
     pub fn begin(
@@ -288,6 +299,19 @@ impl Identity {
         durable::make_folder(&*home.files, &home.generations(), &number.to_string())?;
         let signer = home.with_slot(number, |slot| home.keys.make_key(slot, key_type))?;
         Generation::journaled(Arc::clone(home), number, signer, purpose, subject, now)
+    }
+
+    /// The current generation and its order, if it came by an order and is confirmed: what a rollback begins with.
+    pub fn confirmed(&self) -> Result<Option<(Generation<Confirmed>, Url)>, IdentityError> {
+        let home = &self.home;
+        let Some(number) = home.linked()? else { return Ok(None) };
+        let Some(journal) = home.journal(number)? else { return Ok(None) };
+        let Progress::Confirmed { order: Some(order) } = journal.progress.clone() else {
+            return Ok(None);
+        };
+        let Some(signer) = home.signer(number)? else { return Ok(None) };
+        let generation = Generation::new(Arc::clone(home), number, signer, journal, Confirmed);
+        Ok(Some((generation, order)))
     }
 
     /// Points `current` to the pair of a certificate, after checking that it is complete: back to the predecessor after a
@@ -308,135 +332,6 @@ impl Identity {
 impl fmt::Debug for Pair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pair").field("generation", &self.generation).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Home {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Home").field("folder", &self.folder).finish_non_exhaustive()
-    }
-}
-
-impl Home {
-    fn generations(&self) -> PathBuf {
-        self.folder.join(GENERATIONS)
-    }
-
-    fn generation(&self, number: u64) -> PathBuf {
-        self.generations().join(number.to_string())
-    }
-
-    fn with_slot<T>(&self, number: u64, call: impl FnOnce(Slot<'_>) -> T) -> T {
-        let folder = self.generation(number);
-        let label = self.label(number);
-        call(Slot { files: &*self.files, folder: &folder, label: &label })
-    }
-
-    fn label(&self, number: u64) -> String {
-        format!("koshin {} {number}", self.settings.name)
-    }
-
-    /// The numbers of all generations, ascending.
-    fn numbers(&self) -> Result<Vec<u64>, IdentityError> {
-        let folder = self.generations();
-        let names = self.files.list(&folder).map_err(FileError::of("list", &folder))?;
-        let numbers = names.iter().filter_map(|name| name.to_str()?.parse().ok());
-        let mut numbers = numbers.collect::<Vec<_>>();
-        numbers.sort_unstable();
-        Ok(numbers)
-    }
-
-    fn next_number(&self) -> Result<u64, IdentityError> {
-        Ok(self.numbers()?.last().map_or(1, |last| last.saturating_add(1)))
-    }
-
-    /// The generation that `current` points to.
-    fn linked(&self) -> Result<Option<u64>, IdentityError> {
-        let path = self.folder.join(CURRENT);
-        match self.files.read_link(&path).map_err(FileError::of("read the link", &path)) {
-            Ok(target) => Ok(target.file_name().and_then(|name| name.to_str()?.parse().ok())),
-            Err(error) if error.is_absent() => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Points `current` to a generation.
-    fn switch(&self, number: u64) -> Result<(), IdentityError> {
-        let target = Path::new(GENERATIONS).join(number.to_string());
-        Ok(durable::switch(&*self.files, &self.folder, CURRENT, &target)?)
-    }
-
-    fn journal(&self, number: u64) -> Result<Option<Journal>, IdentityError> {
-        Ok(Journal::read(&*self.files, &self.generation(number))?)
-    }
-
-    /// The certificate and its chain as stored, `None` if it is not there or not readable as such.
-    fn certificates(&self, number: u64) -> Result<Option<Vec<Certificate>>, IdentityError> {
-        let content = self.read_of(number, CERTIFICATE)?;
-        let chain = content.and_then(|content| settings::parse_certificates(&content).ok());
-        Ok(chain.filter(|chain| !chain.is_empty()))
-    }
-
-    /// The pair of a generation, `None` if it is not complete or does not fit together.
-    fn pair(&self, number: u64) -> Result<Option<Pair>, IdentityError> {
-        let Some(mut issuers) = self.certificates(number)? else { return Ok(None) };
-        let certificate = issuers.remove(0);
-        let Some(signer) = self.signer(number)? else { return Ok(None) };
-        if signer.public_key() != certificate.key() {
-            return Ok(None);
-        }
-        Ok(Some(Pair { generation: number, certificate, issuers, signer }))
-    }
-
-    /// The key of a generation, `None` if it is not there or damaged. A key that is closed to us is an error, not an
-    /// absent one: the user can open it.
-    fn signer(&self, number: u64) -> Result<Option<Arc<dyn Signer>>, IdentityError> {
-        match self.with_slot(number, |slot| self.keys.signer(slot)) {
-            Ok(signer) => Ok(signer),
-            Err(KeyStoreError::Damaged { .. } | KeyStoreError::Key { .. }) => Ok(None),
-            Err(
-                error @ (KeyStoreError::File(_)
-                | KeyStoreError::Permissions { .. }
-                | KeyStoreError::PassphraseMissing { .. }
-                | KeyStoreError::PassphraseWrong { .. }
-                | KeyStoreError::CannotImport { .. }),
-            ) => Err(error.into()),
-        }
-    }
-
-    fn put_certificates(
-        &self,
-        number: u64,
-        chain: &[Certificate],
-        journal: &Journal,
-    ) -> Result<(), IdentityError> {
-        let sections = chain.iter().map(|certificate| pem::write("CERTIFICATE", certificate.der()));
-        let content = sections.map(|section| section.to_string()).collect::<String>();
-        let certificate =
-            Entry { name: CERTIFICATE, content: content.as_bytes(), access: Access::Public };
-        let json = journal.to_json();
-        let entries = [certificate, Journal::entry(&json)];
-        Ok(durable::put(&*self.files, &self.generation(number), &entries)?)
-    }
-
-    fn read_of(&self, number: u64, name: &str) -> Result<Option<Vec<u8>>, IdentityError> {
-        let path = self.generation(number).join(name);
-        match self.files.read(&path).map_err(FileError::of("read", &path)) {
-            Ok(content) => Ok(Some(content)),
-            Err(error) if error.is_absent() => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// The request of a generation, `None` if it is not there, damaged, or of another key.
-    fn request(&self, number: u64, signer: &dyn Signer) -> Result<Option<Csr>, IdentityError> {
-        let Some(content) = self.read_of(number, REQUEST)? else { return Ok(None) };
-        let verifier = koshin_protocol::verify::default_verifier();
-        let csr = pem::sections(&content).ok().and_then(|sections| {
-            let [section] = sections.as_slice() else { return None };
-            Csr::from_der(&section.der, verifier).ok()
-        });
-        Ok(csr.filter(|csr| csr.key() == signer.public_key()))
     }
 }
 

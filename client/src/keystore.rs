@@ -55,6 +55,9 @@ pub trait KeyStore: Send + Sync + fmt::Debug {
     fn import_key(&self, slot: Slot<'_>, key: PrivateKey)
     -> Result<Arc<dyn Signer>, KeyStoreError>;
 
+    /// The key itself, for a file that the user asked for. Stores that never let a key go refuse.
+    fn export_key(&self, slot: Slot<'_>) -> Result<Option<PrivateKey>, KeyStoreError>;
+
     /// Puts the certificate and its chain (leaf first) beside the key, where the store keeps certificates too.
     fn attach(&self, slot: Slot<'_>, chain: &[Certificate]) -> Result<(), KeyStoreError>;
 
@@ -111,6 +114,12 @@ pub enum KeyStoreError {
         path: PathBuf,
         /// What was found.
         detail: String,
+    },
+    /// This kind of store lets no key go.
+    #[error("a key store of kind {kind} gives no key away")]
+    CannotExport {
+        /// The store's kind.
+        kind: &'static str,
     },
     /// This kind of store makes its keys itself.
     #[error("a key store of kind {kind} takes no keys from outside; choose `file` or `pkcs12`")]

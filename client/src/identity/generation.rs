@@ -12,8 +12,9 @@ use koshin_protocol::sign::Signer;
 use koshin_protocol::time::Time;
 use koshin_protocol::url::Url;
 
+use super::IdentityError;
 use super::check::{Expected, Mismatch, check};
-use super::{Home, IdentityError, REQUEST};
+use super::home::{Home, REQUEST};
 use crate::files::Access;
 use crate::files::durable::{self, Entry};
 use crate::journal::{Ending, Intent, Journal, Progress, Purpose, Version};

@@ -6,10 +6,8 @@ use std::sync::Arc;
 use koshin_protocol::sign::Signer;
 
 use super::generation::{Began, Confirmed, Installed, Received, Requested};
-use super::{
-    CERTIFICATE, Generation, Home, Identity, IdentityError, LoneKey, LostKey, OpenGeneration,
-    REQUEST,
-};
+use super::home::{CERTIFICATE, Home, REQUEST};
+use super::{Generation, Identity, IdentityError, LoneKey, LostKey, OpenGeneration};
 use crate::files::Access;
 use crate::files::durable::{self, Entry};
 use crate::journal::{Intent, Journal, Progress};

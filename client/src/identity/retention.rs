@@ -5,30 +5,40 @@ use std::path::Path;
 
 use koshin_protocol::time::Time;
 
-use super::{Home, Identity, IdentityError};
+use super::home::Home;
+use super::{Identity, IdentityError};
 use crate::files::FileError;
 use crate::files::durable;
 use crate::journal::Progress;
 use crate::keystore::Slot;
 
-/// How many complete pairs stay, however old.
+/// How many confirmed pairs stay, however old.
 const KEPT_PAIRS: usize = 2;
 
 /// A generation on its way out: `.removed-5`. It is renamed first, so that no half-removed one is taken for a whole.
 const REMOVED: &str = ".removed-";
 
 impl Identity {
-    /// Removes generations that are all of this: finished (confirmed, imported, or their order ended), with a certificate that
-    /// has expired at `now` or none at all, not `current`, and not among the last two. Returns their numbers.
+    /// Removes finished generations that nobody can need any more, and returns their numbers: confirmed pairs that have expired
+    /// at `now`, except the last two; ended ones whose certificate has expired, or which never had one and lie before a
+    /// pair that has expired; never what `current` points to, and nothing unconfirmed.
     ///
-    /// `now` is the bank's time; a clock that is wrong by years must not cost a key.
+    /// An answer of the bank alone removes no key, since it may be a lie: only time does. Give as `now` the earlier of
+    /// the bank's time and this machine's, since a time that is wrong by years must not cost a key either.
     pub fn prune(&self, now: Time) -> Result<Vec<u64>, IdentityError> {
         let home = &self.home;
         let current = home.linked()?;
-        let mut finished = Vec::new();
+        let (mut pairs, mut newer_expired, mut removed) = (0, false, Vec::new());
         for number in home.numbers()?.into_iter().rev() {
-            let done = match home.journal(number)?.map(|journal| journal.progress) {
-                Some(Progress::Confirmed { .. } | Progress::Ended { .. }) => true,
+            let chain = home.certificates(number)?;
+            let expired = chain.as_ref().map(|chain| chain[0].not_after() < now);
+            let removable = match home.journal(number)?.map(|journal| journal.progress) {
+                Some(Progress::Confirmed { .. }) => {
+                    pairs += 1;
+                    newer_expired |= expired == Some(true);
+                    expired == Some(true) && pairs > KEPT_PAIRS
+                }
+                Some(Progress::Ended { .. }) => expired.unwrap_or(newer_expired),
                 Some(
                     Progress::Began
                     | Progress::Requested { .. }
@@ -37,15 +47,7 @@ impl Identity {
                 )
                 | None => false,
             };
-            if done {
-                finished.push(number);
-            }
-        }
-        let mut removed = Vec::new();
-        for number in finished.into_iter().skip(KEPT_PAIRS) {
-            let chain = home.certificates(number)?;
-            let expired = chain.is_none_or(|chain| chain[0].not_after() < now);
-            if expired && current != Some(number) {
+            if removable && current != Some(number) {
                 home.remove(number)?;
                 removed.push(number);
             }

@@ -98,9 +98,12 @@ impl KeyStore for FileStore {
     }
 
     fn signer(&self, slot: Slot<'_>) -> Result<Option<Arc<dyn Signer>>, KeyStoreError> {
+        Ok(self.export_key(slot)?.map(|key| Arc::new(key) as Arc<dyn Signer>))
+    }
+
+    fn export_key(&self, slot: Slot<'_>) -> Result<Option<PrivateKey>, KeyStoreError> {
         let Some(content) = read_key_file(slot, KEY_FILE)? else { return Ok(None) };
-        let key = self.read(slot.folder.join(KEY_FILE), &content)?;
-        Ok(Some(Arc::new(key)))
+        self.read(slot.folder.join(KEY_FILE), &content).map(Some)
     }
 
     fn import_key(

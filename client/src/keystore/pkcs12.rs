@@ -46,23 +46,6 @@ impl Pkcs12Store {
             .map_err(|error| damaged(&slot.folder.join(KEY_FILE), &error))?;
         put_key_file(slot, KEY_FILE, &content)
     }
-
-    fn read(&self, slot: Slot<'_>) -> Result<Option<PrivateKey>, KeyStoreError> {
-        let Some(content) = read_key_file(slot, KEY_FILE)? else { return Ok(None) };
-        let path = slot.folder.join(KEY_FILE);
-        let archive = match Pkcs12Archive::from_pkcs12(&content, self.passphrase.expose_secret()) {
-            Ok(archive) => archive,
-            Err(p12_keystore::error::Error::MacError(_)) => {
-                return Err(KeyStoreError::PassphraseWrong { path });
-            }
-            Err(error) => return Err(damaged(&path, &error)),
-        };
-        let [bag] = archive.keys.as_slice() else {
-            return Err(damaged(&path, &"it holds not exactly one key"));
-        };
-        let key = PrivateKey::from_pkcs8_der(bag.key.as_der());
-        Ok(Some(key.map_err(|source| KeyStoreError::Key { path, source })?))
-    }
 }
 
 impl KeyStore for Pkcs12Store {
@@ -81,7 +64,24 @@ impl KeyStore for Pkcs12Store {
     }
 
     fn signer(&self, slot: Slot<'_>) -> Result<Option<Arc<dyn Signer>>, KeyStoreError> {
-        Ok(self.read(slot)?.map(|key| Arc::new(key) as Arc<dyn Signer>))
+        Ok(self.export_key(slot)?.map(|key| Arc::new(key) as Arc<dyn Signer>))
+    }
+
+    fn export_key(&self, slot: Slot<'_>) -> Result<Option<PrivateKey>, KeyStoreError> {
+        let Some(content) = read_key_file(slot, KEY_FILE)? else { return Ok(None) };
+        let path = slot.folder.join(KEY_FILE);
+        let archive = match Pkcs12Archive::from_pkcs12(&content, self.passphrase.expose_secret()) {
+            Ok(archive) => archive,
+            Err(p12_keystore::error::Error::MacError(_)) => {
+                return Err(KeyStoreError::PassphraseWrong { path });
+            }
+            Err(error) => return Err(damaged(&path, &error)),
+        };
+        let [bag] = archive.keys.as_slice() else {
+            return Err(damaged(&path, &"it holds not exactly one key"));
+        };
+        let key = PrivateKey::from_pkcs8_der(bag.key.as_der());
+        Ok(Some(key.map_err(|source| KeyStoreError::Key { path, source })?))
     }
 
     fn import_key(
@@ -94,7 +94,7 @@ impl KeyStore for Pkcs12Store {
     }
 
     fn attach(&self, slot: Slot<'_>, chain: &[Certificate]) -> Result<(), KeyStoreError> {
-        match self.read(slot)? {
+        match self.export_key(slot)? {
             Some(key) => self.write(slot, &key, chain),
             None => Err(damaged(&slot.folder.join(KEY_FILE), &"the key is gone")),
         }
