@@ -112,6 +112,9 @@ pub struct LogSettings {
 pub struct LimitSettings {
     /// Connections.
     pub connections: usize,
+    /// Requests a second of one network address; 0: any number. A proxy in front that hides its
+    /// clients' addresses needs 0.
+    pub requests_per_address: u32,
     /// PINs being checked, each with the policy's memory and a thread.
     pub pins_at_once: usize,
     /// PINs waiting to be checked.
@@ -304,10 +307,13 @@ fn limits(top: &mut Table<'_>) -> Result<LimitSettings, SettingsError> {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let mut limits =
         // Half of the processors at most: renewals must get on while everybody logs on.
-        LimitSettings { connections: 4096, pins_at_once: (processors / 2).max(1), pins_waiting: 64 };
+        LimitSettings { connections: 4096, requests_per_address: 200, pins_at_once: (processors / 2).max(1), pins_waiting: 64 };
     if let Some(mut section) =
-        top.section("limits", &["connections", "pinsAtOnce", "pinsWaiting"])?
+        top.section("limits", &["connections", "requestsPerAddress", "pinsAtOnce", "pinsWaiting"])?
     {
+        if let Some(entry) = section.optional("requestsPerAddress") {
+            limits.requests_per_address = entry.integer(0..=1_000_000, "requests a second")?;
+        }
         let mut set = |key, most, unit, value: &mut usize| -> Result<(), SettingsError> {
             if let Some(entry) = section.optional(key) {
                 *value = usize::try_from(entry.integer(1..=most, unit)?).unwrap_or(usize::MAX);

@@ -56,14 +56,22 @@ fn what_is_left_out_has_a_default() {
 fn everything_can_be_said() {
     let text = format!(
         "testing = true\n{BANK}[ca]\npassphraseFile = \"pass\"\n[metrics]\nlisten = \"127.0.0.1:9464\"\n[log]\nformat = \"json\"\n\
-         filter = \"debug\"\n[limits]\nconnections = 10\npinsAtOnce = 3\npinsWaiting = 4\n[mischief]\nseed = 7\nrejectNonce = 5\n"
+         filter = \"debug\"\n[limits]\nconnections = 10\nrequestsPerAddress = 0\npinsAtOnce = 3\npinsWaiting = 4\n[mischief]\nseed = 7\nrejectNonce = 5\n"
     );
     let config = parse(&text).unwrap();
     assert!(config.testing);
     assert_eq!(config.ca_passphrase, Some(PathBuf::from("etc/pass")));
     assert_eq!(config.metrics, Some("127.0.0.1:9464".parse().unwrap()));
     assert_eq!(config.log, LogSettings { json: true, filter: "debug".to_owned() });
-    assert_eq!(config.limits, LimitSettings { connections: 10, pins_at_once: 3, pins_waiting: 4 });
+    assert_eq!(
+        config.limits,
+        LimitSettings {
+            connections: 10,
+            requests_per_address: 0,
+            pins_at_once: 3,
+            pins_waiting: 4
+        }
+    );
     let mischief = config.mischief.unwrap();
     assert_eq!(
         (mischief.seed, mischief.reject_nonce, mischief.delay, mischief.longest_delay),

@@ -57,8 +57,7 @@ impl Default for Limits {
             handshake_time: Duration::from_secs(10),
             idle_time: Duration::from_secs(75),
             connections: 4096,
-            // A corporation behind one address renews all its certificates in one morning.
-            rate: Some(Rate { per_second: 200, burst: 2000 }),
+            rate: None,
             streams: 64,
             resets: 32,
             grace: Duration::from_secs(20),
@@ -69,7 +68,13 @@ impl Default for Limits {
 impl Limits {
     /// The limits that can be configured, and the others as they are.
     pub fn configured(settings: &LimitSettings) -> Self {
-        Self { connections: settings.connections, ..Self::default() }
+        // Ten seconds' worth at once: a corporation behind one address renews all its certificates
+        // in one morning.
+        let rate = (settings.requests_per_address > 0).then(|| Rate {
+            per_second: settings.requests_per_address,
+            burst: settings.requests_per_address.saturating_mul(10),
+        });
+        Self { connections: settings.connections, rate, ..Self::default() }
     }
 }
 

@@ -55,6 +55,25 @@ async fn dropping_the_trigger_stops_as_well() {
     assert_eq!(drained.expect("no panic"), Drained::Whole);
 }
 
+/// The only test of this process that may send itself SIGTERM: a second one would end it.
+#[tokio::test]
+async fn sigterm_stops() {
+    let bank = Bank::plain(limits()).await;
+    let mut busy = bank.connect().await;
+    busy.send(WAIT).await;
+    bank.doings.until_begun(1).await;
+    bank.trigger.on_signals().expect("signal handlers");
+    let sent = std::process::Command::new("kill")
+        .args(["-TERM", &std::process::id().to_string()])
+        .status();
+    assert!(sent.is_ok_and(|status| status.success()));
+    refuses(bank.address).await;
+    bank.doings.open_door(1);
+    busy.answer().await.assert_told("GET /wait 0");
+    let drained = tokio::time::timeout(PATIENCE, bank.served).await.expect("an end");
+    assert_eq!(drained.expect("no panic"), Drained::Whole);
+}
+
 /// Waits until `address` refuses connections.
 async fn refuses(address: std::net::SocketAddr) {
     let trying = async {
