@@ -10,7 +10,7 @@
 //!     .not_before("2027-01-24T15:00:00Z".parse()?)
 //!     .build();
 //! assert_eq!(problem.status, 403);
-//! assert_eq!(problem.title, "まだ更新期間ではありません");
+//! assert_eq!(problem.title, "まだ更新可能期間ではありません");
 //! # Ok(())
 //! # }
 //! ```

@@ -173,7 +173,7 @@ impl Action {
             Self::ReissueAtBranch => {
                 "お取引店の窓口にて、書面により電子証明書の再発行（初期化）をお申し込みください。"
             }
-            Self::UpdateEnvironment => "対応する環境で、あらためてお手続きください。",
+            Self::UpdateEnvironment => "推奨環境で、あらためてお手続きください。",
             Self::Stop => {
                 "このお手続きは続行できません。ご不明な点は、お取引店にお問い合わせください。"
             }

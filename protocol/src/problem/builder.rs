@@ -140,7 +140,7 @@ mod tests {
         let problem = in_japan(Token::TooEarly, Language::Ja).not_before(opens).build();
         assert_eq!(
             problem.detail,
-            "この電子証明書は更新期間前のため、まだ更新いただけません。現在の電子証明書は、そのままご利用いただけます。\
+            "この電子証明書は更新可能期間前のため、まだ更新いただけません。現在の電子証明書は、そのままご利用いただけます。\
              2027年1月25日0時00分（日本時間）以降に、あらためてお手続きください。"
         );
         let problem = in_japan(Token::TooEarly, Language::En).not_before(opens).build();
@@ -197,11 +197,7 @@ mod tests {
         let problem = in_japan(Token::EnvironmentUnsupported, Language::Ja)
             .extra(Extra::Environments(vec![rule]))
             .build();
-        assert!(
-            problem.detail.contains("対応する環境はWindows 10.0以降です。"),
-            "{}",
-            problem.detail
-        );
+        assert!(problem.detail.contains("推奨環境はWindows 10.0以降です。"), "{}", problem.detail);
         let problem = in_japan(Token::PinWrong, Language::Ja).extra(Extra::AttemptsLeft(4)).build();
         assert!(problem.detail.contains("あと4回続けて誤ると"), "{}", problem.detail);
     }

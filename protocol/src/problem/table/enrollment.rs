@@ -45,8 +45,8 @@ pub(super) const ROWS: [Row; 10] = [
             next: Some("Check which user is meant and choose again."),
         },
         ja: Text {
-            title: "利用者の名称が一致しません",
-            what: "指定された名称が、利用者の登録内容と一致しません。取り違えを防ぐため、お手続きを受け付けておりません。",
+            title: "利用者の名義が一致しません",
+            what: "指定された名義が、利用者の登録内容と一致しません。取り違えを防ぐため、お手続きを受け付けておりません。",
             next: Some("対象の利用者をご確認のうえ、もう一度選択してください。"),
         },
         ..Row::PLAIN
@@ -118,8 +118,8 @@ pub(super) const ROWS: [Row; 10] = [
             next: Some("Compare it with what you were given and enter it again."),
         },
         ja: Text {
-            title: "再発行コードを確認できません",
-            what: "入力された再発行コードを確認できませんでした。お手続きの状態は変わっておりません。",
+            title: "取得用ワンタイムコードを確認できません",
+            what: "入力された取得用ワンタイムコードを確認できませんでした。お手続きの状態は変わっておりません。",
             next: Some("お受け取りになった内容をご確認のうえ、もう一度入力してください。"),
         },
         ..Row::PLAIN
@@ -136,8 +136,8 @@ pub(super) const ROWS: [Row; 10] = [
             next: None,
         },
         ja: Text {
-            title: "再発行コードは使用済みです",
-            what: "この再発行コードは、すでに別の鍵で使用されております。",
+            title: "取得用ワンタイムコードは使用済みです",
+            what: "この取得用ワンタイムコードは、すでに別の鍵で使用されております。",
             next: None,
         },
         ..Row::PLAIN
@@ -154,8 +154,8 @@ pub(super) const ROWS: [Row; 10] = [
             next: None,
         },
         ja: Text {
-            title: "再発行コードの有効期限が切れています",
-            what: "この再発行コードは、有効期限が切れております。",
+            title: "取得用ワンタイムコードの有効期限が切れています",
+            what: "この取得用ワンタイムコードは、有効期限が切れております。",
             next: None,
         },
         ..Row::PLAIN
@@ -168,12 +168,12 @@ pub(super) const ROWS: [Row; 10] = [
         client: "asks for the newest ticket, else tells who reissues",
         en: Text {
             title: "The enrollment code is no longer valid",
-            what: "This reissue was canceled, or a newer enrollment code was made. If you have a newer code, use that one.",
+            what: "This reissue was canceled, or a newer enrollment code was made. If you have a newer code, use that one; if not, do as follows.",
             next: None,
         },
         ja: Text {
-            title: "再発行コードは無効となりました",
-            what: "再発行（初期化）が取り消されたか、新しい再発行コードが作成されたため、この再発行コードは無効となりました。新しい再発行コードをお持ちの場合は、そちらをご利用ください。",
+            title: "取得用ワンタイムコードは無効となりました",
+            what: "再発行（初期化）が取り消されたか、新しい取得用ワンタイムコードが作成されたため、この取得用ワンタイムコードは無効となりました。新しい取得用ワンタイムコードをお持ちの場合は、そちらをご利用ください。お持ちでない場合は、次のとおりお願いいたします。",
             next: None,
         },
         ..Row::PLAIN

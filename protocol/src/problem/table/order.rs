@@ -19,8 +19,8 @@ pub(super) const ROWS: [Row; 20] = [
             next: None,
         },
         ja: Text {
-            title: "まだ更新期間ではありません",
-            what: "この電子証明書は更新期間前のため、まだ更新いただけません。現在の電子証明書は、そのままご利用いただけます。",
+            title: "まだ更新可能期間ではありません",
+            what: "この電子証明書は更新可能期間前のため、まだ更新いただけません。現在の電子証明書は、そのままご利用いただけます。",
             next: None,
         },
         ..Row::PLAIN
@@ -164,12 +164,12 @@ pub(super) const ROWS: [Row; 20] = [
         en: Text {
             title: "The certificate is being issued",
             what: "The order was received, and the certificate is being issued.",
-            next: None,
+            next: Some("See [from {notBefore} on|in a while] whether it has been issued."),
         },
         ja: Text {
             title: "電子証明書を発行しております",
             what: "お手続きは受け付けており、ただいま電子証明書を発行しております。",
-            next: None,
+            next: Some("[{notBefore}以降に|しばらくしてから]、発行の状況をご確認ください。"),
         },
         ..Row::PLAIN
     },
@@ -371,8 +371,8 @@ pub(super) const ROWS: [Row; 20] = [
         },
         ja: Text {
             title: "次回ログイン時への延期はできません",
-            what: "次回ログイン時に延期できる更新のお知らせがありません。更新手続きをすでに受け付けているか、更新期間前です。",
-            next: Some("更新期間になるまで、お手続きの必要はございません。"),
+            what: "次回ログイン時に延期できる更新のお知らせがありません。更新手続きをすでに受け付けているか、更新可能期間前です。",
+            next: Some("更新可能期間になるまで、お手続きの必要はございません。"),
         },
         ..Row::PLAIN
     },
