@@ -1,9 +1,11 @@
-//! The certification authority (DESIGN: an embedded one, a remote one, an HSM): what issues certificates and signs CRLs.
+//! The certification authority (DESIGN: an embedded one, a remote one, an HSM): what issues
+//! certificates and signs CRLs.
 //!
-//! Issuing once is a matter of order. An [`Issuer`] that signs at once is asked first, and order, bytes and certificate
-//! are stored in one commit. Of any other, serial and exact bytes ([`ToBeSigned`]) are stored first, then it is asked, then
-//! its certificate is stored; after a crash in between it is asked for the same bytes again. Either way no certificate
-//! leaves the bank before it is stored, and only what was stored counts.
+//! Issuing once is a matter of order. An [`Issuer`] that signs at once is asked first, and order,
+//! bytes and certificate are stored in one commit. Of any other, serial and exact bytes
+//! ([`ToBeSigned`]) are stored first, then it is asked, then its certificate is stored; after a
+//! crash in between it is asked for the same bytes again. Either way no certificate leaves the bank
+//! before it is stored, and only what was stored counts.
 
 mod crl;
 mod embedded;
@@ -28,7 +30,8 @@ pub use self::profile::{Basis, Customer, Unissuable, Validity};
 
 use crate::config::Origin;
 
-/// An answer that is still being worked on. Dropping it asks nothing back: what was asked for may still be signed.
+/// An answer that is still being worked on. Dropping it asks nothing back: what was asked for may
+/// still be signed.
 pub type Answering<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Issues certificates under one issuing certificate.
@@ -36,14 +39,14 @@ pub trait Issuer: Send + Sync {
     /// Under which certificate, and what goes with it.
     fn authority(&self) -> &Authority;
 
-    /// Whether it answers [`Answer::Issued`] without waiting for anybody, so that nothing needs to be stored before it
-    /// is asked.
+    /// Whether it answers [`Answer::Issued`] without waiting for anybody, so that nothing needs to
+    /// be stored before it is asked.
     fn signs_at_once(&self) -> bool;
 
     /// Signs the certificate, or says when to ask again.
     ///
-    /// May be asked for the same bytes again, as often as it takes. Not every issuer gives the same signature then: the
-    /// store keeps the first certificate of an order and throws any other away.
+    /// May be asked for the same bytes again, as often as it takes. Not every issuer gives the same
+    /// signature then: the store keeps the first certificate of an order and throws any other away.
     fn issue<'a>(&'a self, request: &'a ToBeSigned) -> Answering<'a, Answer>;
 
     /// Signs a CRL.
@@ -129,8 +132,8 @@ pub enum NotAnAuthority {
 }
 
 impl Authority {
-    /// An issuer with the certificate `issuing`, under `above` (next issuer first, the root last), whose CRL the bank
-    /// with `origin` publishes.
+    /// An issuer with the certificate `issuing`, under `above` (next issuer first, the root last),
+    /// whose CRL the bank with `origin` publishes.
     pub fn new(
         issuing: Certificate,
         above: Vec<Certificate>,
@@ -158,8 +161,8 @@ impl Authority {
         &self.issuing
     }
 
-    /// The issuing certificate and those above it, without the root: what follows a leaf in a chain (`chain`,
-    /// `meta.issuers`).
+    /// The issuing certificate and those above it, without the root: what follows a leaf in a chain
+    /// (`chain`, `meta.issuers`).
     pub fn chain(&self) -> impl Iterator<Item = &Certificate> {
         let above = self.above.iter().take(self.above.len().saturating_sub(1));
         std::iter::once(&self.issuing).chain(above)

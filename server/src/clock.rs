@@ -1,5 +1,5 @@
-//! The bank's clock. Everything that needs the time is given a [`Clock`] or a value of it, so that tests decide
-//! what time it is.
+//! The bank's clock. Everything that needs the time is given a [`Clock`] or a value of it, so that
+//! tests decide what time it is.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 

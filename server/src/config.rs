@@ -1,5 +1,5 @@
-//! The configuration file, `koshin-server.toml`: where the bank listens, what it is called, where its data are, and
-//! which policy it follows.
+//! The configuration file, `koshin-server.toml`: where the bank listens, what it is called, where
+//! its data are, and which policy it follows.
 //!
 //! ```toml
 //! publicOrigin = "https://bank.example"     # what clients call it; requests are compared with nothing else
@@ -25,8 +25,8 @@ use koshin_protocol::url::Url;
 use crate::policy::{Policy, SHIPPED};
 use crate::settings::{Entry, SettingsError, Table};
 
-/// Everything the configuration file says. A value that exists is consistent in itself; that files and folders named
-/// in it exist is found out by whoever opens them.
+/// Everything the configuration file says. A value that exists is consistent in itself; that files
+/// and folders named in it exist is found out by whoever opens them.
 #[derive(Debug)]
 pub struct Config {
     /// What clients call the bank.

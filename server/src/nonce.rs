@@ -1,8 +1,10 @@
-//! Nonces: each is accepted once, within five minutes, by the process that issued it (SPEC.md, Nonces).
+//! Nonces: each is accepted once, within five minutes, by the process that issued it (SPEC.md,
+//! Nonces).
 //!
-//! A nonce is a counter and a time under a MAC, so that issuing one stores nothing and a flood of requests for
-//! them costs no memory. What is stored is one bit per *spent* nonce, in a ring of fixed size. The counter is readable:
-//! it tells how many nonces this process has issued, which is no secret.
+//! A nonce is a counter and a time under a MAC, so that issuing one stores nothing and a flood of
+//! requests for them costs no memory. What is stored is one bit per *spent* nonce, in a ring of
+//! fixed size. The counter is readable: it tells how many nonces this process has issued, which is
+//! no secret.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,14 +31,15 @@ pub struct Nonces {
     spent: Spent,
 }
 
-/// The nonce was not issued by this process, is too old, or was spent before. The client takes the fresh one from
-/// the refusal and tries again (problem `badNonce`).
+/// The nonce was not issued by this process, is too old, or was spent before. The client takes the
+/// fresh one from the refusal and tries again (problem `badNonce`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the nonce was not issued here, is older than five minutes, or was used before")]
 pub struct BadNonce;
 
 impl Nonces {
-    /// Begins anew, with a fresh key: nonces of an earlier process are refused, since what it spent is not known.
+    /// Begins anew, with a fresh key: nonces of an earlier process are refused, since what it spent
+    /// is not known.
     ///
     /// Fails if the system has no randomness.
     pub fn new() -> Result<Self, getrandom::Error> {
@@ -60,14 +63,15 @@ impl Nonces {
         base64url::encode(&nonce)
     }
 
-    /// Spends a nonce. Of all calls with the same one, at whatever time and on however many threads, at most one
-    /// succeeds.
+    /// Spends a nonce. Of all calls with the same one, at whatever time and on however many
+    /// threads, at most one succeeds.
     pub fn spend(&self, nonce: &str, now: Time) -> Result<(), BadNonce> {
         let bytes = base64url::decode(nonce).map_err(|_| BadNonce)?;
         let (counter, rest) = bytes.split_first_chunk::<COUNTER>().ok_or(BadNonce)?;
         let (issued, tag) = rest.split_first_chunk::<TIME>().ok_or(BadNonce)?;
         let genuine: bool = self.tag(&bytes[..COUNTER + TIME]).ct_eq(tag).into();
-        // A clock that was set back makes nonces come from the future: as unusable as old ones, and as harmless.
+        // A clock that was set back makes nonces come from the future: as unusable as old ones, and
+        // as harmless.
         let age = now.unix().abs_diff(i64::from_be_bytes(*issued));
         if !genuine || age > LIFETIME.unsigned_abs() {
             return Err(BadNonce);
@@ -90,16 +94,18 @@ impl fmt::Debug for Nonces {
 
 /// Which nonces were spent, in a ring over the counter.
 ///
-/// Each word holds 32 neighbouring counters of one turn of the ring: the turn's number above, their bits below.
-/// A word only ever goes to later turns, and counters of an earlier turn than its word's are refused. So a bit is
-/// forgotten only once its counter can no longer be accepted, with no second look at any other state in between.
+/// Each word holds 32 neighbouring counters of one turn of the ring: the turn's number above, their
+/// bits below. A word only ever goes to later turns, and counters of an earlier turn than its
+/// word's are refused. So a bit is forgotten only once its counter can no longer be accepted, with
+/// no second look at any other state in between.
 struct Spent {
     words: Box<[AtomicU64]>,
 }
 
 impl Spent {
-    /// Counters that the ring tells apart: a nonce may be spent until one issued this many later was. It takes
-    /// 1 MiB, and more than 13,000 nonces a second for five minutes, to be refused for this reason before its time.
+    /// Counters that the ring tells apart: a nonce may be spent until one issued this many later
+    /// was. It takes 1 MiB, and more than 13,000 nonces a second for five minutes, to be refused
+    /// for this reason before its time.
     const COUNTERS: u64 = 1 << 22;
     const PER_WORD: u64 = 32;
     const WORDS: u64 = Self::COUNTERS / Self::PER_WORD;

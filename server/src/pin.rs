@@ -1,8 +1,9 @@
 //! PINs: hashing and checking them with Argon2id, off the asynchronous threads.
 //!
-//! A hash costs milliseconds of a processor, so that a flood of logons could starve renewals: few run at a time, a few
-//! more wait, and what is over is refused at once with [`PinError::Busy`]. Counting wrong PINs and locking is the
-//! store's: it reserves an attempt durably before it is checked here.
+//! A hash costs milliseconds of a processor, so that a flood of logons could starve renewals: few
+//! run at a time, a few more wait, and what is over is refused at once with [`PinError::Busy`].
+//! Counting wrong PINs and locking is the store's: it reserves an attempt durably before it is
+//! checked here.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,50 +11,11 @@ use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use koshin_protocol::pin::Pin;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
-use crate::policy::{Argon2idCost, PinRules};
-
-/// A PIN as somebody typed it. Its memory is overwritten when it is dropped, and it does not print.
-pub struct Pin(Zeroizing<String>);
-
-impl Pin {
-    /// Takes a PIN that somebody claims to be theirs; whatever it is, it counts as an attempt.
-    pub fn claimed(text: impl Into<String>) -> Self {
-        Self(Zeroizing::new(text.into()))
-    }
-
-    /// Takes a new PIN, if the rules allow it: its length, and characters that every keyboard has (printable ASCII
-    /// without the space), since a PIN that can be typed in two ways is wrong in one of them.
-    pub fn chosen(text: impl Into<String>, rules: &PinRules) -> Result<Self, UnacceptablePin> {
-        let pin = Self::claimed(text);
-        let length = u32::try_from(pin.0.chars().count()).unwrap_or(u32::MAX);
-        let typable = pin.0.chars().all(|character| character.is_ascii_graphic());
-        let (least, most) = (*rules.length.start(), *rules.length.end());
-        if typable && rules.length.contains(&length) {
-            Ok(pin)
-        } else {
-            Err(UnacceptablePin { least, most })
-        }
-    }
-}
-
-impl fmt::Debug for Pin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Pin(..)")
-    }
-}
-
-/// The new PIN is not allowed (problem `pinUnacceptable`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a PIN has {least} to {most} letters, digits and signs of ASCII, without spaces")]
-pub struct UnacceptablePin {
-    /// Least number of characters.
-    pub least: u32,
-    /// Greatest number of characters.
-    pub most: u32,
-}
+use crate::policy::Argon2idCost;
 
 /// An Argon2id hash in PHC form: what the store keeps.
 #[derive(Clone, PartialEq, Eq)]
@@ -89,7 +51,8 @@ pub struct NotAHash;
 
 /// Hashes and checks PINs, a bounded number at a time.
 ///
-/// Dropping a future of it abandons the waiting; a hash that has begun runs to its end and holds its place until then.
+/// Dropping a future of it abandons the waiting; a hash that has begun runs to its end and holds
+/// its place until then.
 pub struct Pins {
     hasher: Argon2<'static>,
     /// Stands in where a subject has no PIN, so that the time of an answer does not tell.
@@ -136,7 +99,7 @@ impl Pins {
     /// Hashes a new PIN with a random salt.
     pub async fn hash(&self, pin: Pin) -> Result<PinHash, PinError> {
         let hasher = self.hasher.clone();
-        self.run(move || hash(&hasher, pin.0.as_bytes())).await?
+        self.run(move || hash(&hasher, pin.expose().as_bytes())).await?
     }
 
     /// Whether `pin` is the one that was hashed. Without a hash it is not, after the same work.
@@ -144,8 +107,10 @@ impl Pins {
         let hasher = self.hasher.clone();
         let known = stored.is_some();
         let hash = stored.unwrap_or(&self.nobody).clone();
-        self.run(move || hasher.verify_password(pin.0.as_bytes(), hash.as_phc()).is_ok() && known)
-            .await
+        self.run(move || {
+            hasher.verify_password(pin.expose().as_bytes(), hash.as_phc()).is_ok() && known
+        })
+        .await
     }
 
     async fn run<T: Send + 'static>(
@@ -156,7 +121,8 @@ impl Pins {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| busy)?;
         let turn = Arc::clone(&self.running).acquire_owned().await.map_err(|_| PinError::System)?;
         let working = tokio::task::spawn_blocking(move || {
-            // Held by the work itself: a caller who goes away must not let another one in too early.
+            // Held by the work itself: a caller who goes away must not let another one in too
+            // early.
             let _held = (place, turn);
             work()
         });
@@ -186,6 +152,10 @@ mod tests {
 
     const CHEAP: Argon2idCost = Argon2idCost { memory_kib: 64, passes: 1, lanes: 1 };
 
+    fn pin(text: &str) -> Pin {
+        Pin::new(text.to_owned())
+    }
+
     fn pins() -> Pins {
         Pins::new(CHEAP, 2, 8).unwrap()
     }
@@ -193,20 +163,18 @@ mod tests {
     #[tokio::test]
     async fn the_right_pin_is_recognized_and_others_are_not() {
         let pins = pins();
-        let hash = pins.hash(Pin::claimed("2468")).await.unwrap();
-        assert_eq!(pins.verify(Pin::claimed("2468"), Some(&hash)).await, Ok(true));
+        let hash = pins.hash(pin("2468")).await.unwrap();
+        assert_eq!(pins.verify(pin("2468"), Some(&hash)).await, Ok(true));
         for wrong in ["", "246", "24680", "2469", "２４６８"] {
-            assert_eq!(pins.verify(Pin::claimed(wrong), Some(&hash)).await, Ok(false), "{wrong}");
+            assert_eq!(pins.verify(pin(wrong), Some(&hash)).await, Ok(false), "{wrong}");
         }
     }
 
     #[tokio::test]
     async fn a_hash_is_argon2id_at_the_policys_cost_with_its_own_salt() {
         let pins = pins();
-        let (one, other) = (
-            pins.hash(Pin::claimed("2468")).await.unwrap(),
-            pins.hash(Pin::claimed("2468")).await.unwrap(),
-        );
+        let (one, other) =
+            (pins.hash(pin("2468")).await.unwrap(), pins.hash(pin("2468")).await.unwrap());
         assert!(one.as_phc().starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{}", one.as_phc());
         assert_ne!(one, other);
         assert_eq!(PinHash::from_phc(one.as_phc()), Ok(one));
@@ -216,14 +184,14 @@ mod tests {
     async fn a_hash_made_at_another_cost_is_still_checked() {
         let earlier =
             Pins::new(Argon2idCost { memory_kib: 128, passes: 2, lanes: 1 }, 1, 1).unwrap();
-        let hash = earlier.hash(Pin::claimed("2468")).await.unwrap();
-        assert_eq!(pins().verify(Pin::claimed("2468"), Some(&hash)).await, Ok(true));
-        assert_eq!(pins().verify(Pin::claimed("2469"), Some(&hash)).await, Ok(false));
+        let hash = earlier.hash(pin("2468")).await.unwrap();
+        assert_eq!(pins().verify(pin("2468"), Some(&hash)).await, Ok(true));
+        assert_eq!(pins().verify(pin("2469"), Some(&hash)).await, Ok(false));
     }
 
     #[tokio::test]
     async fn without_a_stored_pin_every_pin_is_wrong() {
-        assert_eq!(pins().verify(Pin::claimed(""), None).await, Ok(false));
+        assert_eq!(pins().verify(pin(""), None).await, Ok(false));
     }
 
     #[test]
@@ -235,21 +203,6 @@ mod tests {
             "$argon2id$v=19$m=64,t=1,p=1",
         ] {
             assert_eq!(PinHash::from_phc(text), Err(NotAHash), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_new_pin_has_the_policys_length_and_can_be_typed_in_one_way() {
-        let rules = PinRules { required: true, length: 4..=6, attempts: 5, cost: CHEAP };
-        for good in ["2468", "Ab3-!x"] {
-            assert!(Pin::chosen(good, &rules).is_ok(), "{good}");
-        }
-        for bad in ["246", "2468024", "24 68", "２４６８", "24\n68", ""] {
-            assert_eq!(
-                Pin::chosen(bad, &rules).err(),
-                Some(UnacceptablePin { least: 4, most: 6 }),
-                "{bad}"
-            );
         }
     }
 
@@ -276,7 +229,7 @@ mod tests {
         while pins.places.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
-        let refused = pins.verify(Pin::claimed("2468"), None).await;
+        let refused = pins.verify(pin("2468"), None).await;
         assert_eq!(refused, Err(PinError::Busy { retry_after: Pins::RETRY_AFTER }));
         for _ in 0..5 {
             gate.send(()).unwrap();
@@ -285,11 +238,7 @@ mod tests {
             assert_eq!(task.await.unwrap(), Ok(()));
         }
         assert!(most.load(Ordering::SeqCst) <= 2);
-        assert_eq!(
-            pins.verify(Pin::claimed("2468"), None).await,
-            Ok(false),
-            "places are free again"
-        );
+        assert_eq!(pins.verify(pin("2468"), None).await, Ok(false), "places are free again");
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -305,20 +254,16 @@ mod tests {
         }
         gone.abort();
         assert!(gone.await.unwrap_err().is_cancelled());
-        assert!(matches!(
-            pins.verify(Pin::claimed("2468"), None).await,
-            Err(PinError::Busy { .. })
-        ));
+        assert!(matches!(pins.verify(pin("2468"), None).await, Err(PinError::Busy { .. })));
         gate.send(()).unwrap();
         while pins.places.available_permits() == 0 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(pins.verify(Pin::claimed("2468"), None).await, Ok(false));
+        assert_eq!(pins.verify(pin("2468"), None).await, Ok(false));
     }
 
     #[test]
-    fn neither_pin_nor_hash_prints() {
-        assert_eq!(format!("{:?}", Pin::claimed("2468")), "Pin(..)");
+    fn a_hash_does_not_print() {
         assert_eq!(format!("{:?}", PinHash("2468".into())), "PinHash(..)");
     }
 }

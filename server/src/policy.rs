@@ -1,15 +1,20 @@
-//! What a bank decides for itself, as data: window, validity, rollback, PIN, sessions and the rest (SPEC.md, `meta`).
+//! What a bank decides for itself, as data: window, validity, rollback, PIN, sessions and the rest
+//! (SPEC.md, `meta`).
 //!
-//! A policy is a TOML file. [`Policy::shipped`] has the ones that come with the program: `seed`, the procedure that
-//! the protocol replaces, and what Japanese banks do in practice. Days are calendar days in the policy's time zone,
-//! whose rules come from the system or, without any there, from the copy inside the program.
-
-use std::ops::RangeInclusive;
+//! A policy is a TOML file. [`Policy::shipped`] has the ones that come with the program: `seed`,
+//! the procedure that the protocol replaces, and what Japanese banks do in practice. Days are
+//! calendar days in the policy's time zone, whose rules come from the system or, without any there,
+//! from the copy inside the program.
 
 use jiff::Span;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use koshin_protocol::algorithm::{Algorithm, KeyType};
+use koshin_protocol::directory::ProfileName;
+use koshin_protocol::environment::EnvironmentRule;
+use koshin_protocol::key_store::KeyStoreName;
+use koshin_protocol::page_url::PageUrl;
+use koshin_protocol::pin::PinRule;
 use koshin_protocol::time::{Period, Time};
 
 use crate::settings::SettingsError;
@@ -30,19 +35,23 @@ pub const SHIPPED: [(&str, &str); 6] = [
 #[derive(Debug, Clone)]
 pub struct Policy {
     /// Which part of the protocol the bank offers (`meta.profile`).
-    pub profile: Profile,
+    pub profile: ProfileName,
     /// The zone in which days are counted (`meta.timeZone`).
     pub time_zone: TimeZone,
-    /// Key types a new certificate may have (`meta.keyTypes`), never empty.
+    /// Key types a new certificate may have (`meta.keyTypes`), P-256 always among them.
     pub key_types: Vec<KeyType>,
     /// Signature algorithms of requests (`meta.algorithms`), ES256 always among them.
     pub algorithms: Vec<Algorithm>,
     /// Where clients may keep a new key (`meta.keyStores`), never empty.
-    pub key_stores: Vec<String>,
+    pub key_stores: Vec<KeyStoreName>,
     /// Environments that may renew (`meta.environments`); empty: all.
-    pub environments: Vec<Environment>,
+    pub environments: Vec<EnvironmentRule>,
     /// A page that explains the renewal to people (`explanationURL` of RFC 9773 4.2).
-    pub explanation_url: Option<String>,
+    pub explanation_url: Option<PageUrl>,
+    /// The bank's page (`meta.website`).
+    pub website: Option<PageUrl>,
+    /// The page with its terms (`meta.termsOfService`).
+    pub terms_of_service: Option<PageUrl>,
     /// When certificates may renew.
     pub renewal: Renewal,
     /// How long new certificates are valid.
@@ -51,9 +60,10 @@ pub struct Policy {
     pub predecessor: Predecessor,
     /// How long a completed renewal can be rolled back; `None`: not at all.
     pub rollback: Option<Period>,
-    /// How long an order may stay unconfirmed before clients may take it for abandoned (`meta.confirmWithin`).
+    /// How long an order may stay unconfirmed before clients may take it for abandoned
+    /// (`meta.confirmWithin`).
     pub confirm_within: Period,
-    /// The second factor; `None`: the bank has none.
+    /// The second factor; `None` in profile `core`, and only there.
     pub pin: Option<PinRules>,
     /// How long logons last.
     pub session: SessionLife,
@@ -61,15 +71,6 @@ pub struct Policy {
     pub reissue: ReissueLife,
     /// From one CRL's `thisUpdate` to its `nextUpdate`.
     pub crl_life: Period,
-}
-
-/// Which part of the protocol a bank offers (`meta.profile`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Profile {
-    /// Renewal alone: no PIN, no reissue, no rollback.
-    Core,
-    /// Everything.
-    Full,
 }
 
 /// When certificates may renew.
@@ -103,9 +104,9 @@ pub enum Term {
 
 /// From when on the CRL lists a predecessor as superseded.
 ///
-/// Toward Koshin it is superseded from the confirmation on under each of these; this decides how long other services
-/// that look at the CRL alone still accept it. None of them lists it while it can be rolled back, because nothing ever
-/// leaves a CRL again.
+/// Toward Koshin it is superseded from the confirmation on under each of these; this decides how
+/// long other services that look at the CRL alone still accept it. None of them lists it while it
+/// can be rolled back, because nothing ever leaves a CRL again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Predecessor {
     /// From the confirmation, or from the end of the rollback period.
@@ -116,15 +117,11 @@ pub enum Predecessor {
     UntilExpiry,
 }
 
-/// The second factor.
+/// The second factor. How many wrong ones in a row lock is not the bank's to choose (SPEC.md 9.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PinRules {
-    /// Whether a subject without a PIN is refused at logon.
-    pub required: bool,
-    /// Allowed lengths in characters.
-    pub length: RangeInclusive<u32>,
-    /// Wrong ones in a row that lock.
-    pub attempts: u32,
+    /// Whether logons need one, and how long it is (`meta.pin`).
+    pub rule: PinRule,
     /// Cost of a hash.
     pub cost: Argon2idCost,
 }
@@ -156,19 +153,6 @@ pub struct ReissueLife {
     pub code: Option<Period>,
     /// Calendar days after the reissue through the last of which the user may enroll.
     pub days: u32,
-}
-
-/// An environment that may renew; versions are minimums, absent members are not looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Environment {
-    /// Operating system.
-    pub os: String,
-    /// Its least version, in dotted decimals.
-    pub os_version: Option<String>,
-    /// Software that renews.
-    pub software: Option<String>,
-    /// Its least version, in dotted decimals.
-    pub software_version: Option<String>,
 }
 
 /// A stretch of time, both ends included.
@@ -204,8 +188,9 @@ impl Policy {
         self.time_zone.iana_name().expect("policies are read with a zone that has a name")
     }
 
-    /// The enforced window of a certificate (SPEC.md, `enforcedWindow`): it opens at the start of the local day that
-    /// lies the window's days before `not_after`'s local day, and closes with `not_after`.
+    /// The enforced window of a certificate (SPEC.md, `enforcedWindow`): it opens at the start of
+    /// the local day that lies the window's days before `not_after`'s local day, and closes with
+    /// `not_after`.
     pub fn window(&self, not_after: Time) -> Window {
         let opens = self.start_of_day(not_after, -i64::from(self.renewal.window_days));
         Window { opens: opens.min(not_after), closes: not_after }
@@ -224,31 +209,26 @@ impl Policy {
         days.map(move |days| self.start_of_day(not_after, -i64::from(*days)))
     }
 
-    /// The `notAfter` of a certificate that follows one that ends at `predecessor`.
-    pub fn not_after_succeeding(&self, predecessor: Time) -> Time {
+    /// A certificate's `notAfter`, a term after `from`: after the predecessor's `notAfter` for a
+    /// renewal (SPEC.md CRT-08), after the issue for an enrollment (CRT-10).
+    pub fn not_after(&self, from: Time) -> Time {
         let term = match self.certificate.term {
             Term::Years(years) => Span::new().years(years),
             Term::Days(days) => Span::new().days(days),
         };
-        self.instant(self.local(predecessor).saturating_add(term))
+        self.instant(self.local(from).saturating_add(term))
     }
 
-    /// The `notAfter` of a first certificate issued at `now`: a second less than the term, because `notAfter` itself
-    /// still counts.
-    pub fn not_after_enrolled(&self, now: Time) -> Time {
-        later(self.not_after_succeeding(now), -1)
-    }
-
-    /// When a reissue opened at `now` expires: with its code, or with the last second of its last local day.
+    /// When a reissue opened at `now` expires: with its code, or with the last second of its last
+    /// local day, and not more than 90 days later in any case (SPEC.md REI-12).
     pub fn reissue_expires(&self, now: Time) -> Time {
         let days_end = later(self.start_of_day(now, i64::from(self.reissue.days) + 1), -1);
-        match self.reissue.code {
-            Some(life) => days_end.min(later(now, life.total_seconds())),
-            None => days_end,
-        }
+        let life = self.reissue.code.unwrap_or(Period::from_days(90));
+        days_end.min(later(now, life.total_seconds()))
     }
 
-    /// From when on the CRL lists the predecessor of a renewal confirmed at `confirmed`; `None`: never.
+    /// From when on the CRL lists the predecessor of a renewal confirmed at `confirmed`; `None`:
+    /// never.
     pub fn superseded_listed_from(&self, confirmed: Time) -> Option<Time> {
         let after = match self.predecessor {
             Predecessor::Supersede => self.rollback.unwrap_or(Period::ZERO),
@@ -258,8 +238,8 @@ impl Policy {
         Some(later(confirmed, after.total_seconds()))
     }
 
-    /// The first instant of the local day `days` after the local day of `time`. Where clocks jump over midnight, the
-    /// day begins at its first instant.
+    /// The first instant of the local day `days` after the local day of `time`. Where clocks jump
+    /// over midnight, the day begins at its first instant.
     fn start_of_day(&self, time: Time, days: i64) -> Time {
         let day = self.local(time).date().saturating_add(Span::new().days(days));
         self.instant(day.to_datetime(jiff::civil::Time::midnight()))
@@ -269,8 +249,8 @@ impl Policy {
         self.time_zone.to_datetime(time.timestamp())
     }
 
-    /// The instant at which local clocks show `local`: the first, where they show it twice; the end of the gap's
-    /// length later, where they jump over it.
+    /// The instant at which local clocks show `local`: the first, where they show it twice; the end
+    /// of the gap's length later, where they jump over it.
     fn instant(&self, local: DateTime) -> Time {
         let instant = self.time_zone.to_timestamp(local).ok();
         instant.and_then(|instant| Time::from_timestamp(instant).ok()).unwrap_or_else(end_of_time)
@@ -282,7 +262,8 @@ fn later(time: Time, seconds: i64) -> Time {
     Time::from_unix(time.unix().saturating_add(seconds)).unwrap_or_else(|_| end_of_time())
 }
 
-/// `99991231235959Z` is what RFC 5280 4.1.2.5 writes for "no end"; the wire's last instant is a day before it.
+/// `99991231235959Z` is what RFC 5280 4.1.2.5 writes for "no end"; the wire's last instant is a day
+/// before it.
 fn end_of_time() -> Time {
     "9999-12-30T00:00:00Z".parse().expect("a time of the wire")
 }

@@ -1,8 +1,8 @@
-//! Settings files: TOML read by hand, so that every mistake in one is named with file, line, key, value and
-//! what would have been allowed.
+//! Settings files: TOML read by hand, so that every mistake in one is named with file, line, key,
+//! value and what would have been allowed.
 //!
-//! `config` and `policy` read their files through this. A table lists the keys it knows when it is opened and
-//! refuses any other: a misspelt key never silently means the default.
+//! `config` and `policy` read their files through this. A table lists the keys it knows when it is
+//! opened and refuses any other: a misspelt key never silently means the default.
 
 use std::fmt;
 use std::ops::RangeInclusive;

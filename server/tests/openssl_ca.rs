@@ -1,6 +1,7 @@
 //! What the bank's authority makes, judged by OpenSSL: chain, purpose, validity, CRLs, key files.
 //!
-//! Without OpenSSL the tests are reported as ignored; with `KOSHIN_REQUIRE_ALL=1` they fail instead.
+//! Without OpenSSL the tests are reported as ignored; with `KOSHIN_REQUIRE_ALL=1` they fail
+//! instead.
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
 use std::fs;
@@ -105,7 +106,8 @@ impl Bank {
             .unwrap();
     }
 
-    /// Asks OpenSSL about a certificate at a time, strictly, with a CRL for each certificate of the chain.
+    /// Asks OpenSSL about a certificate at a time, strictly, with a CRL for each certificate of the
+    /// chain.
     fn verify(&self, certificate: &str, purpose: &str, time: Time) -> Result<String, String> {
         self.verify_with(&["issuing.crl", "ca/root.crl"], certificate, purpose, time)
     }

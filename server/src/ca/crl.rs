@@ -59,14 +59,15 @@ impl Reason {
     }
 }
 
-/// The list cannot be made: a serial is empty, a time is before 1970 or the list is longer than DER can say.
+/// The list cannot be made: a serial is empty, a time is before 1970 or the list is longer than DER
+/// can say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the list has a serial number or a time that a CRL cannot hold")]
 pub struct BadList;
 
 impl Crl {
-    /// The list of all revoked certificates of `authority`: number `number`, true at `now`, and replaced by a newer one
-    /// within `life`.
+    /// The list of all revoked certificates of `authority`: number `number`, true at `now`, and
+    /// replaced by a newer one within `life`.
     pub fn new<'a>(
         authority: &Authority,
         number: u64,
@@ -75,8 +76,9 @@ impl Crl {
         entries: impl IntoIterator<Item = Entry<'a>>,
     ) -> Result<Self, BadList> {
         let algorithm = X509Algorithm::of(authority.algorithm).ok_or(BadList)?;
-        // The certificates below this issuer name it by its own key identifier. Taking over the AKI of the issuer's
-        // certificate instead would name the issuer above it, and OpenSSL would not find the CRL.
+        // The certificates below this issuer name it by its own key identifier. Taking over the AKI
+        // of the issuer's certificate instead would name the issuer above it, and OpenSSL would not
+        // find the CRL.
         list(
             &algorithm.to_der(),
             authority.issuing.subject().der(),

@@ -15,8 +15,9 @@ use crate::config::Origin;
 
 /// An issuer whose key is a file.
 ///
-/// It signs on aws-lc-rs, five times faster than a deterministic signature of the pure-Rust library would be made. Nothing here
-/// needs determinism: certificate and order are stored in one commit, so that the same bytes are never signed twice.
+/// It signs on aws-lc-rs, five times faster than a deterministic signature of the pure-Rust library
+/// would be made. Nothing here needs determinism: certificate and order are stored in one commit,
+/// so that the same bytes are never signed twice.
 #[derive(Debug)]
 pub struct Embedded {
     authority: Authority,
@@ -45,8 +46,8 @@ impl Receipts {
 }
 
 impl Embedded {
-    /// Reads the authority that `init` made in `folder`, for the bank with `origin`. Every key must be its certificate's, and
-    /// every certificate its issuer's.
+    /// Reads the authority that `init` made in `folder`, for the bank with `origin`. Every key must
+    /// be its certificate's, and every certificate its issuer's.
     pub fn load(
         folder: &Path,
         passphrase: Option<&Passphrase>,

@@ -1,4 +1,5 @@
-//! An issuer that is slow, down or stubborn on purpose, in front of one that is not: for tests and mischief.
+//! An issuer that is slow, down or stubborn on purpose, in front of one that is not: for tests and
+//! mischief.
 
 use std::future::ready;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,7 +26,8 @@ pub enum Fault {
 
 /// Passes questions on to another issuer, unless there is a [`Fault`].
 ///
-/// It never signs at once, so that callers take the way of a remote CA: bytes stored first, then signed.
+/// It never signs at once, so that callers take the way of a remote CA: bytes stored first, then
+/// signed.
 pub struct FaultyIssuer {
     issuer: Arc<dyn Issuer>,
     fault: Mutex<Fault>,

@@ -61,10 +61,12 @@ pub enum InitError {
 }
 
 impl NewAuthority<'_> {
-    /// Makes the authority in `folder`, which must not exist: it appears with everything in it, or not at all.
+    /// Makes the authority in `folder`, which must not exist: it appears with everything in it, or
+    /// not at all.
     ///
-    /// The root's key is needed again only to make another issuing CA: it may be taken away from the bank's machine. For
-    /// the same reason the root's CRL, which revokes nothing, is made here and lasts as long as the issuing CA.
+    /// The root's key is needed again only to make another issuing CA: it may be taken away from
+    /// the bank's machine. For the same reason the root's CRL, which revokes nothing, is made here
+    /// and lasts as long as the issuing CA.
     pub fn create(&self, folder: &Path) -> Result<(), InitError> {
         let new = NewFolder::create(folder)?;
         let (root_key, issuing_key, receipt_key) = (key()?, key()?, key()?);
@@ -122,7 +124,8 @@ impl NewAuthority<'_> {
         Ok(profile.sign(signer)?)
     }
 
-    /// The certificate of the key that signs receipts: `documentSigning`, so that it never passes for a customer's.
+    /// The certificate of the key that signs receipts: `documentSigning`, so that it never passes
+    /// for a customer's.
     fn receipt(
         &self,
         signer: &Es256Key,

@@ -1,4 +1,5 @@
-//! What a customer's certificate says: clientAuth and nothing else, the subject byte for byte, and how long it is valid.
+//! What a customer's certificate says: clientAuth and nothing else, the subject byte for byte, and
+//! how long it is valid.
 
 use koshin_protocol::certificate::{CLIENT_AUTH, KeyUsages, Kind, Name, Profile};
 use koshin_protocol::jwk::PublicKey;
@@ -59,8 +60,8 @@ impl Validity {
         Ok(Self { not_before, not_after })
     }
 
-    /// The validity of a certificate that is issued at `now`: from a little before, for clocks that are behind, until a
-    /// term after its predecessor or after now, but not past its issuer's end.
+    /// The validity of a certificate that is issued at `now`: from a little before, for clocks that
+    /// are behind, until a term after its predecessor or after now, but not past its issuer's end.
     pub fn of(
         basis: Basis,
         policy: &Policy,
@@ -68,10 +69,8 @@ impl Validity {
         now: Time,
     ) -> Result<Self, Unissuable> {
         let (useful_after, wanted) = match basis {
-            Basis::Renewal { predecessor } => {
-                (predecessor.max(now), policy.not_after_succeeding(predecessor))
-            }
-            Basis::Enrollment => (now, policy.not_after_enrolled(now)),
+            Basis::Renewal { predecessor } => (predecessor.max(now), policy.not_after(predecessor)),
+            Basis::Enrollment => (now, policy.not_after(now)),
         };
         let issuer = authority.certificate();
         let not_after = wanted.min(issuer.not_after());
@@ -128,8 +127,9 @@ impl Customer<'_> {
     }
 }
 
-/// A serial number: 126 random bits under a fixed one, so that each is positive and has the same 16 octets in DER and as
-/// a number (RFC 5280 4.1.2.2 allows 20; the CA/Browser Forum wants 64 random bits).
+/// A serial number: 126 random bits under a fixed one, so that each is positive and has the same 16
+/// octets in DER and as a number (RFC 5280 4.1.2.2 allows 20; the CA/Browser Forum wants 64 random
+/// bits).
 pub(super) fn serial() -> Result<[u8; 16], getrandom::Error> {
     let mut serial = [0; 16];
     getrandom::fill(&mut serial)?;

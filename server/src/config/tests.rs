@@ -179,6 +179,6 @@ fn a_policy_file_is_read_from_beside_the_configuration_and_its_mistakes_carry_it
     let wrong = Config::read(&path).unwrap_err().to_string();
     assert_eq!(
         wrong,
-        format!("{}:10: `window.days` is 999; allowed: 1 to 180 days", own.display())
+        format!("{}:10: `window.days` is 999; allowed: 1 to 366 days", own.display())
     );
 }

@@ -1,13 +1,16 @@
 //! A policy from its TOML file.
 
-use std::collections::BTreeSet;
-
 use jiff::tz::TimeZone;
+use koshin_protocol::algorithm::{Algorithm, KeyType};
+use koshin_protocol::directory::ProfileName;
+use koshin_protocol::environment::{EnvironmentRule, EnvironmentText};
+use koshin_protocol::key_store::KeyStoreName;
+use koshin_protocol::page_url::PageUrl;
+use koshin_protocol::pin::PinRule;
 use koshin_protocol::time::Period;
 
 use super::{
-    Algorithm, Argon2idCost, Environment, KeyType, PinRules, Policy, Predecessor, Profile,
-    ReissueLife, Renewal, SessionLife, Term, Validity,
+    Argon2idCost, PinRules, Policy, Predecessor, ReissueLife, Renewal, SessionLife, Term, Validity,
 };
 use crate::settings::{Entry, SettingsError, Table};
 
@@ -20,6 +23,8 @@ const KEYS: &[&str] = &[
     "algorithms",
     "keyStores",
     "explanationURL",
+    "website",
+    "termsOfService",
     "window",
     "certificate",
     "predecessor",
@@ -35,13 +40,20 @@ pub(super) fn policy(file: &str, text: &str) -> Read<Policy> {
     let mut top = Table::parse(file, text, KEYS)?;
     let profile = top
         .required("profile", "\"core\", \"full\"")?
-        .choice(&[("core", Profile::Core), ("full", Profile::Full)])?;
+        .choice(&[("core", ProfileName::Core), ("full", ProfileName::Full)])?;
     let time_zone = time_zone(&mut top)?;
-    let key_types = names(&mut top, "keyTypes", KEY_TYPES, |_| true)?;
+    let key_types =
+        named(top.required("keyTypes", KEY_TYPES)?, KEY_TYPES, KeyType::P256, &KEYS_OF_CUSTOMERS)?;
     let algorithms =
-        names(&mut top, "algorithms", ALGORITHMS, |all| all.contains(&Algorithm::Es256))?;
-    let key_stores = key_stores(&mut top)?;
-    let explanation_url = top.optional("explanationURL").map(|entry| https(&entry)).transpose()?;
+        named(top.required("algorithms", ALGORITHMS)?, ALGORITHMS, Algorithm::Es256, &SIGNATURES)?;
+    let key_stores = several(top.required("keyStores", KEY_STORES)?, KEY_STORES, |entry| {
+        entry.parsed(KEY_STORES, |text| {
+            text.parse::<KeyStoreName>().ok().filter(|name| !name.as_str().is_empty())
+        })
+    })?;
+    let explanation_url = page(&mut top, "explanationURL")?;
+    let website = page(&mut top, "website")?;
+    let terms_of_service = page(&mut top, "termsOfService")?;
     let renewal = renewal(&mut top)?;
     let certificate = certificate(&mut top)?;
     let (rollback, confirm_within) = order(&mut top, profile)?;
@@ -49,10 +61,8 @@ pub(super) fn policy(file: &str, text: &str) -> Read<Policy> {
     let pin = pin(&mut top, profile)?;
     let session = session(&mut top)?;
     let reissue = reissue(&mut top)?;
-    let crl_life = top
-        .required_section("crl", &["life"])?
-        .required("life", PERIOD)?
-        .period("PT1H"..="P90D")?;
+    let crl_life =
+        top.required_section("crl", &["life"])?.required("life", PERIOD)?.period("PT1H"..="P7D")?;
     let environments = environments(&mut top)?;
     Ok(Policy {
         profile,
@@ -62,6 +72,8 @@ pub(super) fn policy(file: &str, text: &str) -> Read<Policy> {
         key_stores,
         environments,
         explanation_url,
+        website,
+        terms_of_service,
         renewal,
         certificate,
         predecessor,
@@ -83,10 +95,46 @@ fn time_zone(top: &mut Table<'_>) -> Read<TimeZone> {
     })
 }
 
-const KEY_TYPES: &[(&str, KeyType)] =
-    &[("P-256", KeyType::P256), ("P-384", KeyType::P384), ("Ed25519", KeyType::Ed25519)];
+/// A list of one or more different values.
+fn several<T: PartialEq>(
+    entry: Entry<'_>,
+    allowed: &str,
+    read: impl Fn(&Entry<'_>) -> Read<T>,
+) -> Read<Vec<T>> {
+    let refused = entry.refused(allowed);
+    let mut values = Vec::new();
+    for element in entry.list(allowed)? {
+        let value = read(&element)?;
+        if values.contains(&value) {
+            return Err(refused);
+        }
+        values.push(value);
+    }
+    if values.is_empty() { Err(refused) } else { Ok(values) }
+}
 
-const ALGORITHMS: &[(&str, Algorithm)] = &[
+/// Several of `choices`, `needed` among them: everybody has that one (SPEC.md annex D).
+fn named<T: Copy + PartialEq>(
+    entry: Entry<'_>,
+    allowed: &str,
+    needed: T,
+    choices: &[(&str, T)],
+) -> Read<Vec<T>> {
+    let refused = entry.refused(allowed);
+    let values = several(entry, allowed, |element| element.choice(choices))?;
+    if values.contains(&needed) { Ok(values) } else { Err(refused) }
+}
+
+const KEY_TYPES: &str = "different ones of \"P-256\", \"P-384\", \"Ed25519\", and \"P-256\" always";
+
+const ALGORITHMS: &str =
+    "different ones of \"ES256\", \"ES384\", \"EdDSA\", \"RS256\", \"PS256\", and \"ES256\" always";
+
+/// RSA keys may sign requests until they are replaced, but no new certificate has one.
+const KEYS_OF_CUSTOMERS: [(&str, KeyType); 3] =
+    [("P-256", KeyType::P256), ("P-384", KeyType::P384), ("Ed25519", KeyType::Ed25519)];
+
+const SIGNATURES: [(&str, Algorithm); 5] = [
     ("ES256", Algorithm::Es256),
     ("ES384", Algorithm::Es384),
     ("EdDSA", Algorithm::EdDsa),
@@ -94,64 +142,17 @@ const ALGORITHMS: &[(&str, Algorithm)] = &[
     ("PS256", Algorithm::Ps256),
 ];
 
-/// A list of one or more different names out of `choices`.
-fn names<T: Copy + PartialEq>(
-    top: &mut Table<'_>,
-    key: &str,
-    choices: &[(&str, T)],
-    complete: fn(&[T]) -> bool,
-) -> Read<Vec<T>> {
-    let all: Vec<_> = choices.iter().map(|(name, _)| format!("\"{name}\"")).collect();
-    let allowed =
-        format!("one or more of {}, \"{}\" among them, none twice", all.join(", "), choices[0].0);
-    let entry = top.required(key, &allowed)?;
-    let refused = entry.refused(&allowed);
-    let mut read = Vec::new();
-    for element in entry.list(&allowed)? {
-        let value = element.choice(choices)?;
-        if read.contains(&value) {
-            return Err(refused);
-        }
-        read.push(value);
-    }
-    if read.is_empty() || !complete(&read) { Err(refused) } else { Ok(read) }
-}
+const KEY_STORES: &str =
+    "one or more different names, like \"file\", \"pkcs12\", \"pkcs11\", \"nss\", \"os\"";
 
-fn key_stores(top: &mut Table<'_>) -> Read<Vec<String>> {
-    const ALLOWED: &str = "one or more different names of 1 to 32 lower-case letters, digits and hyphens, like \"file\", \
-        \"pkcs12\", \"pkcs11\", \"nss\", \"os\"";
-    let entry = top.required("keyStores", ALLOWED)?;
-    let refused = entry.refused(ALLOWED);
-    let mut seen = BTreeSet::new();
-    let mut stores = Vec::new();
-    for element in entry.list(ALLOWED)? {
-        let name = element.parsed(ALLOWED, |text| is_name(text).then(|| text.to_owned()))?;
-        if !seen.insert(name.clone()) {
-            return Err(refused);
-        }
-        stores.push(name);
-    }
-    if stores.is_empty() { Err(refused) } else { Ok(stores) }
-}
-
-fn is_name(text: &str) -> bool {
-    (1..=32).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-}
-
-fn https(entry: &Entry<'_>) -> Read<String> {
-    entry.parsed("an https URL", |text| {
-        let rest = text.strip_prefix("https://")?;
-        let clean = text.bytes().all(|byte| byte.is_ascii_graphic());
-        (clean && !rest.is_empty() && !rest.starts_with('/')).then(|| text.to_owned())
-    })
+fn page(top: &mut Table<'_>, key: &str) -> Read<Option<PageUrl>> {
+    let entry = top.optional(key);
+    entry.map(|entry| entry.parsed("an https URL", |text| text.parse().ok())).transpose()
 }
 
 fn renewal(top: &mut Table<'_>) -> Read<Renewal> {
     let mut window = top.required_section("window", &["days", "suggestedShare", "notices"])?;
-    let window_days = window.required("days", "1 to 180 days")?.integer(1..=180, "days")?;
+    let window_days = window.required("days", "1 to 366 days")?.integer(1..=366, "days")?;
     let suggested_share = match window.optional("suggestedShare") {
         Some(entry) => entry.integer(1..=100, "per cent of the window")?,
         None => 50,
@@ -161,7 +162,7 @@ fn renewal(top: &mut Table<'_>) -> Read<Renewal> {
     let days = entry.list(NOTICES)?;
     let days = days
         .iter()
-        .map(|day| day.integer(1..=365, "days before expiry"))
+        .map(|day| day.integer(1..=366, "days before expiry"))
         .collect::<Read<Vec<_>>>()?;
     if days.is_empty() || !days.is_sorted_by(|earlier, later| earlier > later) {
         return Err(refused);
@@ -186,13 +187,13 @@ fn certificate(top: &mut Table<'_>) -> Read<Validity> {
             .map(Term::Years)?,
     };
     let backdate = match certificate.optional("backdate") {
-        Some(entry) => entry.period("PT0S"..="PT1H")?,
+        Some(entry) => entry.period("PT0S"..="PT24H")?,
         None => Period::from_seconds(60),
     };
     Ok(Validity { term, backdate })
 }
 
-fn order(top: &mut Table<'_>, profile: Profile) -> Read<(Option<Period>, Period)> {
+fn order(top: &mut Table<'_>, profile: ProfileName) -> Read<(Option<Period>, Period)> {
     let mut order = top.required_section("order", &["rollback", "confirmWithin"])?;
     let confirm_within = match order.optional("confirmWithin") {
         Some(entry) => entry.period("PT1H"..="P30D")?,
@@ -201,7 +202,7 @@ fn order(top: &mut Table<'_>, profile: Profile) -> Read<(Option<Period>, Period)
     let entry = order.required("rollback", "\"off\", or an ISO 8601 duration like \"P7D\"")?;
     let rollback = if entry.is("off") {
         None
-    } else if profile == Profile::Core {
+    } else if profile == ProfileName::Core {
         return Err(entry.refused("\"off\", because profile \"core\" has no rollback"));
     } else {
         Some(entry.period("PT1M"..="P90D")?)
@@ -245,22 +246,24 @@ enum Then {
     UntilExpiry,
 }
 
-fn pin(top: &mut Table<'_>, profile: Profile) -> Read<Option<PinRules>> {
-    const KEYS: &[&str] =
-        &["required", "minLength", "maxLength", "attempts", "memoryKiB", "passes", "lanes"];
-    let Some(entry) = top.optional("pin") else { return Ok(None) };
-    if profile == Profile::Core {
-        return Err(entry.refused("nothing, because profile \"core\" has no PIN"));
-    }
+fn pin(top: &mut Table<'_>, profile: ProfileName) -> Read<Option<PinRules>> {
+    const KEYS: &[&str] = &["required", "minLength", "maxLength", "memoryKiB", "passes", "lanes"];
+    let entry = match (top.optional("pin"), profile) {
+        (Some(entry), ProfileName::Full) => entry,
+        (None, ProfileName::Full) => {
+            return Err(top.missing("pin", "a table [pin], because profile \"full\" has PINs"));
+        }
+        (Some(entry), ProfileName::Core) => {
+            return Err(entry.refused("nothing, because profile \"core\" has no PIN"));
+        }
+        (None, ProfileName::Core) => return Ok(None),
+    };
     let mut pin = entry.table(KEYS)?;
     let required = pin.required("required", "true or false")?.boolean()?;
-    let least = pin.required("minLength", "4 to 64 characters")?.integer(4..=64, "characters")?;
-    let most =
-        pin.required("maxLength", "4 to 64 characters")?.integer(least..=64, "characters")?;
-    let attempts = match pin.optional("attempts") {
-        Some(entry) => entry.integer(1..=10, "wrong PINs in a row")?,
-        None => 5,
-    };
+    let least = length(&mut pin, "minLength", 4)?;
+    let most = length(&mut pin, "maxLength", least)?;
+    let rule =
+        PinRule::new(least, most, required).expect("the least length is not above the greatest");
     let cost = Argon2idCost {
         // OWASP's second choice: 19 MiB, two passes, one lane.
         lanes: or(pin.optional("lanes"), 1, |entry| entry.integer(1..=8, "lanes"))?,
@@ -269,7 +272,13 @@ fn pin(top: &mut Table<'_>, profile: Profile) -> Read<Option<PinRules>> {
             entry.integer(64..=1_048_576, "KiB")
         })?,
     };
-    Ok(Some(PinRules { required, length: least..=most, attempts, cost }))
+    Ok(Some(PinRules { rule, cost }))
+}
+
+fn length(pin: &mut Table<'_>, key: &str, least: u16) -> Read<u16> {
+    let length =
+        pin.required(key, "4 to 64 characters")?.integer(least.into()..=64, "characters")?;
+    Ok(u16::try_from(length).expect("at most 64"))
 }
 
 fn or<T>(entry: Option<Entry<'_>>, default: T, read: impl FnOnce(Entry<'_>) -> Read<T>) -> Read<T> {
@@ -289,18 +298,18 @@ fn session(top: &mut Table<'_>) -> Read<SessionLife> {
 
 fn reissue(top: &mut Table<'_>) -> Read<ReissueLife> {
     let mut reissue = top.required_section("reissue", &["days", "code"])?;
-    let days = reissue.required("days", "1 to 365 days")?.integer(1..=365, "days")?;
-    let code = reissue.optional("code").map(|entry| entry.period("PT1H"..="P365D")).transpose()?;
+    let days = reissue.required("days", "1 to 90 days")?.integer(1..=90, "days")?;
+    let code = reissue.optional("code").map(|entry| entry.period("PT1H"..="P90D")).transpose()?;
     Ok(ReissueLife { code, days })
 }
 
-fn environments(top: &mut Table<'_>) -> Read<Vec<Environment>> {
+fn environments(top: &mut Table<'_>) -> Read<Vec<EnvironmentRule>> {
     let Some(entry) = top.optional("environment") else { return Ok(Vec::new()) };
     let tables = entry.list("tables [[environment]]")?;
     tables.into_iter().map(environment).collect()
 }
 
-fn environment(entry: Entry<'_>) -> Read<Environment> {
+fn environment(entry: Entry<'_>) -> Read<EnvironmentRule> {
     let mut table = entry.table(&["os", "osVersion", "software", "softwareVersion"])?;
     let os = label(&table.required("os", LABEL)?)?;
     let os_version = table.optional("osVersion").map(|entry| version(&entry)).transpose()?;
@@ -310,23 +319,18 @@ fn environment(entry: Entry<'_>) -> Read<Environment> {
         return Err(entry.refused("nothing without software"));
     }
     let software_version = entry.map(|entry| version(&entry)).transpose()?;
-    Ok(Environment { os, os_version, software, software_version })
+    Ok(EnvironmentRule { os, os_version, software, software_version })
 }
 
 const LABEL: &str = "a string of 1 to 64 characters without control characters";
 
-fn label(entry: &Entry<'_>) -> Read<String> {
-    entry.parsed(LABEL, |text| {
-        let fits = (1..=64).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-        fits.then(|| text.to_owned())
-    })
+fn label(entry: &Entry<'_>) -> Read<EnvironmentText> {
+    entry.parsed(LABEL, |text| text.parse().ok())
 }
 
-fn version(entry: &Entry<'_>) -> Read<String> {
+fn version(entry: &Entry<'_>) -> Read<EnvironmentText> {
     entry.parsed("a version in dotted decimals, like \"10.0\"", |text| {
-        let decimal = |part: &str| {
-            (1..=9).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
-        };
-        (text.len() <= 64 && text.split('.').all(decimal)).then(|| text.to_owned())
+        // What cannot be compared with itself is no version.
+        text.parse().ok().filter(|version: &EnvironmentText| version.is_at_least(version))
     })
 }

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
+use koshin_protocol::environment::EnvironmentText;
+
 use super::*;
 
 fn time(text: &str) -> Time {
@@ -39,13 +41,13 @@ fn the_shipped_policies_are_what_banks_do() {
     let seed = of("seed");
     assert_eq!((seed.renewal.window_days, seed.predecessor), (30, Predecessor::Supersede));
     assert_eq!(seed.certificate.term, Term::Years(1));
-    assert_eq!(seed.pin.as_ref().map(|pin| pin.attempts), Some(5));
+    assert_eq!(seed.pin.map(|pin| pin.rule), Some(PinRule::new(4, 16, true).unwrap()));
     assert_eq!(
         (seed.session.idle, seed.session.absolute),
         ("PT10M".parse().unwrap(), "PT60M".parse().unwrap())
     );
     let core = of("core");
-    assert_eq!((core.profile, core.pin, core.rollback), (Profile::Core, None, None));
+    assert_eq!((core.profile, core.pin, core.rollback), (ProfileName::Core, None, None));
     let grace = of("one-year-grace");
     assert_eq!(grace.renewal.notice_days, [45, 30, 14, 7]);
     assert_eq!(
@@ -136,45 +138,24 @@ fn notices_come_at_local_midnight_longest_first() {
 #[test]
 fn a_successor_ends_a_term_after_its_predecessor_in_the_banks_zone() {
     let tokyo = in_zone("Asia/Tokyo");
-    assert_eq!(
-        tokyo.not_after_succeeding(time("2027-03-02T23:59:59Z")),
-        time("2028-03-02T23:59:59Z")
-    );
+    assert_eq!(tokyo.not_after(time("2027-03-02T23:59:59Z")), time("2028-03-02T23:59:59Z"));
     // The 29th of February in Tokyo, the 28th in UTC: a year later both are the 28th there.
+    assert_eq!(tokyo.not_after(time("2028-02-28T23:59:59Z")), time("2029-02-27T23:59:59Z"));
     assert_eq!(
-        tokyo.not_after_succeeding(time("2028-02-28T23:59:59Z")),
-        time("2029-02-27T23:59:59Z")
-    );
-    assert_eq!(
-        in_zone("UTC").not_after_succeeding(time("2028-02-29T08:00:00Z")),
+        in_zone("UTC").not_after(time("2028-02-29T08:00:00Z")),
         time("2029-02-28T08:00:00Z")
     );
     let days = with("years = 1", "days = 366").unwrap();
-    assert_eq!(
-        days.not_after_succeeding(time("2027-03-02T23:59:59Z")),
-        time("2028-03-02T23:59:59Z")
-    );
+    assert_eq!(days.not_after(time("2027-03-02T23:59:59Z")), time("2028-03-02T23:59:59Z"));
     let new_york = in_zone("America/New_York");
-    assert_eq!(
-        new_york.not_after_succeeding(time("2027-03-14T12:00:00Z")),
-        time("2028-03-14T12:00:00Z")
-    );
-}
-
-#[test]
-fn a_first_certificate_is_not_valid_for_a_second_more_than_its_term() {
-    let policy = Policy::shipped("seed").unwrap();
-    assert_eq!(
-        policy.not_after_enrolled(time("2026-11-23T12:00:00Z")),
-        time("2027-11-23T11:59:59Z")
-    );
+    assert_eq!(new_york.not_after(time("2027-03-14T12:00:00Z")), time("2028-03-14T12:00:00Z"));
 }
 
 #[test]
 fn the_end_of_time_is_no_panic() {
     let policy = in_zone("Asia/Tokyo");
     for edge in ["9999-12-30T00:00:00Z", "0000-01-01T00:00:00Z"].map(time) {
-        assert!(policy.not_after_succeeding(edge) >= edge);
+        assert!(policy.not_after(edge) >= edge);
         assert!(policy.window(edge).opens <= edge);
         assert!(policy.suggested_window(edge).closes <= edge);
         assert!(policy.reissue_expires(edge) >= edge);
@@ -209,7 +190,7 @@ fn a_superseded_certificate_is_listed_only_once_it_cannot_be_rolled_back() {
 #[test]
 fn mistakes_are_named_with_line_key_value_and_what_is_allowed() {
     for (old, new, error) in [
-        ("days = 30", "days = 0", "bank.toml:10: `window.days` is 0; allowed: 1 to 180 days"),
+        ("days = 30", "days = 0", "bank.toml:10: `window.days` is 0; allowed: 1 to 366 days"),
         (
             "days = 30",
             "day = 30",
@@ -245,7 +226,7 @@ fn mistakes_are_named_with_line_key_value_and_what_is_allowed() {
         (
             "absolute = \"PT60M\"",
             "absolute = \"PT5M\"",
-            "bank.toml:33: `session.absolute` is \"PT5M\"; allowed: a duration not shorter than session.idle",
+            "bank.toml:32: `session.absolute` is \"PT5M\"; allowed: a duration not shorter than session.idle",
         ),
         (
             "\"full\"",
@@ -263,9 +244,10 @@ fn es256_cannot_be_left_out_and_nothing_named_twice() {
         refusal("[\"ES256\", \"ES384\"", "[\"ES384\"")
             .starts_with("bank.toml:6: `algorithms` is [\"ES384\", ")
     );
+    assert!(refusal("[\"P-256\", ", "[").starts_with("bank.toml:5: `keyTypes` is "));
     assert!(refusal("\"P-384\"", "\"P-256\"").starts_with("bank.toml:5: `keyTypes` is "));
     assert!(refusal("\"nss\"", "\"file\"").starts_with("bank.toml:7: `keyStores` is "));
-    assert!(refusal("\"nss\"", "\"NSS\"").starts_with("bank.toml:7: `keyStores[3]` is \"NSS\""));
+    assert!(refusal("\"nss\"", "\"\"").starts_with("bank.toml:7: `keyStores[3]` is \"\""));
 }
 
 #[test]
@@ -276,10 +258,36 @@ fn environments_are_read_with_their_least_versions() {
     );
     let policy = Policy::parse("bank.toml", &text).unwrap();
     assert_eq!(policy.environments.len(), 2);
-    assert_eq!(policy.environments[0].os_version.as_deref(), Some("10.0"));
+    assert_eq!(
+        policy.environments[0].os_version.as_ref().map(EnvironmentText::as_str),
+        Some("10.0")
+    );
     let error = Policy::parse("bank.toml", &text.replace("10.0", "10.x")).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "bank.toml:44: `environment[0].osVersion` is \"10.x\"; allowed: a version in dotted decimals, like \"10.0\""
+        "bank.toml:43: `environment[0].osVersion` is \"10.x\"; allowed: a version in dotted decimals, like \"10.0\""
     );
+}
+
+#[test]
+fn a_policy_has_a_pin_exactly_in_profile_full() {
+    let (before, pin) = seed().split_once("[pin]").unwrap();
+    let (_, after) = pin.split_once("\n[session]").unwrap();
+    let without = format!("{before}[session]{after}");
+    assert_eq!(
+        Policy::parse("bank.toml", &without).unwrap_err().to_string(),
+        "bank.toml:1: `pin` is missing; allowed: a table [pin], because profile \"full\" has PINs"
+    );
+    let core =
+        without.replace("\"full\"", "\"core\"").replace("rollback = \"P7D\"", "rollback = \"off\"");
+    assert_eq!(Policy::parse("bank.toml", &core).unwrap().pin, None);
+    let with_pin = format!("{core}\n[pin]\nrequired = false\nminLength = 4\nmaxLength = 8\n");
+    assert!(Policy::parse("bank.toml", &with_pin).unwrap_err().to_string().contains("has no PIN"));
+}
+
+#[test]
+fn a_reissue_never_lasts_longer_than_ninety_days() {
+    let policy = with("days = 80\ncode = \"P14D\"", "days = 90").unwrap();
+    let now = time("2026-11-23T16:00:00Z");
+    assert_eq!(policy.reissue_expires(now), time("2027-02-21T16:00:00Z"));
 }
