@@ -14,6 +14,7 @@ pub mod change;
 pub mod id;
 mod refused;
 pub mod row;
+pub mod sqlite;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -271,10 +272,19 @@ pub trait Store: Send + Sync {
     /// Adds a subject.
     fn add_subject(&self, subject: NewSubject, by: Actor, now: Time) -> Write<'_, SubjectRow>;
 
-    /// Disables or enables a subject. Disabling ends its sessions.
+    /// Disables or enables a subject. Everything that its certificates sign is refused meanwhile.
     fn set_subject_disabled(
         &self,
         subject: SubjectId,
+        disabled: bool,
+        by: Actor,
+        now: Time,
+    ) -> Write<'_, ()>;
+
+    /// Disables or enables a contract, and with it all its subjects.
+    fn set_contract_disabled(
+        &self,
+        contract: ContractId,
         disabled: bool,
         by: Actor,
         now: Time,

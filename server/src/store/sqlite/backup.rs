@@ -1,0 +1,42 @@
+//! Copies of the file, and going back to one (SPEC.md 14).
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use rusqlite::backup::Backup;
+
+use super::column::all;
+use super::schema;
+use crate::store::StoreError;
+use crate::store::row::Integrity;
+
+/// Pages that are copied at a time, so that the writer is never held up for long.
+const PAGES: i32 = 1024;
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// Copies the database to a new file while others write.
+pub(super) fn write(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let failed = |reason: String| StoreError::Open { path: path.to_owned(), reason };
+    if path.exists() {
+        return Err(failed("it exists already; a backup never overwrites".to_owned()));
+    }
+    let mut copy = Connection::open(path).map_err(|error| failed(error.to_string()))?;
+    Backup::new(connection, &mut copy)?.run_to_completion(PAGES, PAUSE, None)?;
+    copy.close().map_err(|(_, error)| StoreError::from(error))?;
+    std::fs::File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(|error| failed(error.to_string()))
+}
+
+/// The database's own check, and its version.
+pub(super) fn integrity(connection: &Connection) -> Result<Integrity, StoreError> {
+    let mut findings: Vec<String> =
+        all(connection, "PRAGMA integrity_check", [], |row| row.get(0))?;
+    findings.retain(|finding| finding != "ok");
+    let dangling = all(connection, "PRAGMA foreign_key_check", [], |row| {
+        Ok(format!("a row of {} refers to nothing", row.get::<_, String>(0)?))
+    })?;
+    findings.extend(dangling);
+    Ok(Integrity { findings, version: schema::version(connection)? })
+}

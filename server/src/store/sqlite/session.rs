@@ -1,0 +1,235 @@
+//! Logging on and off, and putting a renewal off (SPEC.md 7.4 to 7.6, 9).
+
+use koshin_protocol::state::certificate::{Certificate, Use};
+use koshin_protocol::state::order::{self, Offer};
+use koshin_protocol::state::session::{Event, Need, Reason, Session};
+use koshin_protocol::time::{Period, Time};
+use rusqlite::{Connection, params};
+
+use super::column::{Sql, Text, execute, one};
+use super::read::{self, Held};
+use super::signer;
+use super::touch::Touches;
+use super::transition::{Transition, run};
+use crate::audit::Chain;
+use crate::store::change::{LogOn, LoggedOn, PinCheck};
+use crate::store::id::{OrderId, SessionId, SubjectId};
+use crate::store::row::{ActiveSession, Purpose};
+use crate::store::{Failure, PIN_ATTEMPTS, Refused, StoreError};
+
+const ACTIVE: &str = "SELECT id FROM session WHERE certificate = ?1 AND ended IS NULL";
+const INSERT: &str = "
+    INSERT INTO session (id, certificate, subject, purpose, environment, created, last_use, idle,
+                         expires)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8)";
+
+/// Logs on.
+pub(super) fn log_on(
+    connection: &Connection,
+    touches: &Touches,
+    log_on: &LogOn,
+    now: Time,
+) -> Result<LoggedOn, Failure> {
+    let held = read::holder_by_fingerprint(connection, log_on.fingerprint)?
+        .ok_or(Refused::CertificateUnknown)?;
+    let Held { row, holder } = &held;
+    let contract = holder.subject.contract;
+    let by = log_on.fingerprint.into();
+    run(connection, now, "loggedOn", by, |transition| {
+        match log_on.purpose {
+            Purpose::Renewal => signer::admit(holder, Use::Logon, now)?,
+            Purpose::Recovery => {
+                signer::admit(holder, Use::RecoveryLogon, now)?;
+                may_roll_back(transition, *row, log_on.rollback_within)?;
+            }
+        }
+        pin_verified(connection, holder.subject.id, &log_on.pin)?;
+        transition.end_former(touches, *row)?;
+        let confirmed = match log_on.purpose {
+            Purpose::Renewal => transition.first_use(&held, log_on.rollback_within)?,
+            Purpose::Recovery => None,
+        };
+        let expires = now.checked_add(log_on.absolute).unwrap_or(holder.certificate.not_after);
+        execute(
+            connection,
+            INSERT,
+            params![
+                log_on.session,
+                row,
+                holder.subject.id,
+                Sql(log_on.purpose),
+                log_on.environment,
+                Sql(now),
+                Sql(log_on.idle),
+                Sql(expires)
+            ],
+        )?;
+        transition.changed(contract, "session", log_on.session, "active");
+        let entry = transition.entry(Chain::Contract(contract));
+        entry.say("purpose", log_on.purpose.text());
+        entry.say("environment", log_on.environment.as_str());
+        let (session, _) = read::session(connection, log_on.session, touches)?
+            .ok_or_else(|| StoreError::Corrupt("the new session is missing".to_owned()))?;
+        Ok(LoggedOn { session, confirmed })
+    })
+}
+
+const COMPLETED_ORDER: &str = "SELECT id FROM orders WHERE replaces = ?1 AND state = 'completed'";
+
+/// Refuses a recovery logon that could not roll back (SES-05, SES-06).
+fn may_roll_back(
+    transition: &Transition<'_>,
+    row: i64,
+    within: Option<Period>,
+) -> Result<(), Failure> {
+    use koshin_protocol::problem::Token;
+    use koshin_protocol::state::order::{Completed, Order, RollbackRight};
+    let order = one(transition.connection, COMPLETED_ORDER, [row], |row| row.get(0))?;
+    let Some(order) = order else { return Err(Refused::NotAuthorized.into()) };
+    let line = transition.order(order)?;
+    let token = match (line.state, within) {
+        (_, None) => Token::RollbackDisabled,
+        (Order::Completed(Completed { rollback: RollbackRight::Until(until) }), Some(_))
+            if transition.now <= until =>
+        {
+            return Ok(());
+        }
+        (Order::Completed(Completed { rollback: RollbackRight::Disabled }), Some(_)) => {
+            Token::RollbackDisabled
+        }
+        (
+            Order::Completed(_)
+            | Order::Processing(_)
+            | Order::Valid(_)
+            | Order::Canceled
+            | Order::Invalid(_)
+            | Order::RolledBack,
+            Some(_),
+        ) => Token::RollbackEnded,
+    };
+    Err(transition.order_refused(&line, token)?)
+}
+
+const RIGHT: &str = "SELECT 1 FROM orders WHERE id = ?1 AND rollback = 'until'";
+
+impl Transition<'_> {
+    /// Ends the session that the certificate has.
+    fn end_former(&mut self, touches: &Touches, row: i64) -> Result<(), Failure> {
+        let former: Option<SessionId> = one(self.connection, ACTIVE, [row], |row| row.get(0))?;
+        let Some(former) = former else { return Ok(()) };
+        let Some((session, _)) = read::session(self.connection, former, touches)? else {
+            return Ok(());
+        };
+        self.end_by_time_or(&session, Reason::NewLogon)
+    }
+
+    /// Ends a session for the reason that its time ran out, if it did, or else for the other.
+    pub(super) fn end_by_time_or(
+        &mut self,
+        session: &ActiveSession,
+        other: Reason,
+    ) -> Result<(), Failure> {
+        let state = Session::Active(signer::active(session));
+        let state =
+            state.step(Event::Looked { now: self.now }).map_or(state, |looked| looked.state);
+        let state = state.step(Event::End(other)).map_or(state, |ended| ended.state);
+        let Session::Ended(ended) = state else { return Ok(()) };
+        self.end_session(session.holder.subject.contract, session.id, ended.reason)
+    }
+
+    /// The first logon with a certificate confirms its order; the next ends the right to roll back.
+    fn first_use(
+        &mut self,
+        held: &Held,
+        rollback_within: Option<Period>,
+    ) -> Result<Option<OrderId>, Failure> {
+        let Some(order) = held.holder.certificate.order else { return Ok(None) };
+        match held.holder.certificate.state {
+            Certificate::Unconfirmed => {
+                let offer = self.offer(order, rollback_within)?;
+                self.order_event(order, order::Event::FirstUse { offer })?;
+                Ok(Some(order))
+            }
+            Certificate::Current => {
+                let right: Option<i64> = one(self.connection, RIGHT, [order], |row| row.get(0))?;
+                if right.is_some() {
+                    let offer = Offer::Disabled;
+                    self.order_event(order, order::Event::FirstUse { offer })?;
+                }
+                Ok(None)
+            }
+            Certificate::Superseded | Certificate::Revoked | Certificate::Expired => Ok(None),
+        }
+    }
+
+    /// What policy grants to an order that completes now.
+    pub(super) fn offer(
+        &self,
+        order: OrderId,
+        within: Option<Period>,
+    ) -> Result<Offer, StoreError> {
+        let predecessor = self.order(order)?.replaces_not_after;
+        Ok(match (within.and_then(|within| self.now.checked_add(within)), predecessor) {
+            (Some(until), Some(not_after)) => Offer::Until(until.min(not_after)),
+            (Some(_) | None, Some(_) | None) => Offer::Disabled,
+        })
+    }
+}
+
+const PIN: &str = "SELECT pin_hash, pin_attempts FROM subject WHERE id = ?1";
+const RESET: &str = "UPDATE subject SET pin_attempts = 0 WHERE id = ?1 AND pin_attempts <> 0";
+
+/// Accepts that the PIN was verified, unless another was set meanwhile.
+pub(super) fn pin_verified(
+    connection: &Connection,
+    subject: SubjectId,
+    pin: &PinCheck,
+) -> Result<(), Failure> {
+    let PinCheck::Verified { hash } = pin else { return Ok(()) };
+    let now = one(connection, PIN, [subject], |row| {
+        Ok((row.get::<_, Option<String>>(0)?, row.get::<_, u32>(1)?))
+    })?;
+    let (set, attempts) = now.ok_or(Refused::SubjectUnknown)?;
+    if set.as_ref() != Some(hash) {
+        return Err(Refused::PinWrong { left: PIN_ATTEMPTS.saturating_sub(attempts) }.into());
+    }
+    execute(connection, RESET, [subject])?;
+    Ok(())
+}
+
+/// Logs off.
+pub(super) fn log_off(
+    connection: &Connection,
+    touches: &Touches,
+    id: SessionId,
+    now: Time,
+) -> Result<(), Failure> {
+    let (session, _) = signer::session(connection, touches, id, Need::Either, now)?;
+    run(connection, now, "loggedOff", signer::principal(&session), |transition| {
+        transition.end_session(session.holder.subject.contract, id, Reason::Logoff)
+    })
+}
+
+const DEFER: &str =
+    "UPDATE certificate SET deferrals = deferrals + 1, deferred_at = ?2 WHERE id = ?1";
+
+/// Records that the renewal is put off.
+pub(super) fn defer(
+    connection: &Connection,
+    touches: &Touches,
+    id: SessionId,
+    now: Time,
+) -> Result<ActiveSession, Failure> {
+    let (session, row) = signer::session(connection, touches, id, Need::Renewal, now)?;
+    if session.holder.order.is_some() {
+        return Err(Refused::DeferralRefused.into());
+    }
+    run(connection, now, "renewalDeferred", signer::principal(&session), |transition| {
+        execute(connection, DEFER, params![row, Sql(now)])?;
+        let chain = Chain::Contract(session.holder.subject.contract);
+        let certificate = session.holder.certificate.cert_id.as_str();
+        transition.entry(chain).say("certificate", certificate);
+        let (session, _) = signer::session(connection, touches, id, Need::Renewal, now)?;
+        Ok(session)
+    })
+}
