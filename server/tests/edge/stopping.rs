@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use koshin_server::http::Limits;
 use koshin_server::http::listener::Drained;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::bank::{Bank, PATIENCE, limits};
@@ -63,6 +64,13 @@ async fn sigterm_stops() {
     busy.send(WAIT).await;
     bank.doings.until_begun(1).await;
     bank.trigger.on_signals().expect("signal handlers");
+    for _ in 0..5 {
+        let request = "GET /a HTTP/1.1\r\nHost: bank.test\r\n\r\n";
+        let mut connection = TcpStream::connect(bank.address).await.expect("no signal, no end");
+        connection.write_all(request.as_bytes()).await.expect("no signal, no end");
+        let mut first = [0];
+        connection.read_exact(&mut first).await.expect("no signal, no end");
+    }
     let sent = std::process::Command::new("kill")
         .args(["-TERM", &std::process::id().to_string()])
         .status();
