@@ -1,6 +1,9 @@
 //! Distinguished names: their DER, and their one text form (RFC 4514).
 
+mod parse;
+
 use std::fmt::{self, Write as _};
+use std::str::FromStr;
 
 use der::asn1::{BmpString, Ia5StringRef, ObjectIdentifier, PrintableStringRef, Utf8StringRef};
 use der::{Decode, Encode, Tag, Tagged};
@@ -141,6 +144,16 @@ impl Name {
     /// Whether there is no attribute at all.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
+    }
+}
+
+impl FromStr for Name {
+    type Err = InvalidName;
+
+    /// Reads the text in exactly the form in which it is written, at most 4096 bytes. Strings
+    /// become `UTF8String`, except `PrintableString` for `C` and `IA5String` for `DC`.
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        parse::parse(text)
     }
 }
 

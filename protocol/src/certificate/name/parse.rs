@@ -1,0 +1,151 @@
+//! Names read from their text (SPEC.md 4.7), the inverse of how they are written.
+
+use der::asn1::ObjectIdentifier;
+use der::{Encode, Tag};
+
+use super::{Attribute, InvalidName, Name};
+use crate::certificate::signed::{sequence, wrap};
+
+/// The longest text that is read, in bytes.
+const MAX_TEXT: usize = 4096;
+
+/// Only the one form that is written is read, so that a text and its DER are the same name.
+pub(super) fn parse(text: &str) -> Result<Name, InvalidName> {
+    if text.len() > MAX_TEXT {
+        return Err(InvalidName);
+    }
+    let mut rdns = Vec::new();
+    if !text.is_empty() {
+        for rdn in split(text, ',').into_iter().rev() {
+            let attributes: Result<Vec<_>, _> =
+                split(rdn, '+').into_iter().map(attribute).collect();
+            rdns.push(wrap(Tag::Set, &slices(&attributes?)));
+        }
+    }
+    let name = Name::from_der(&sequence(&slices(&rdns)))?;
+    if name.as_str() == text { Ok(name) } else { Err(InvalidName) }
+}
+
+fn slices(parts: &[Vec<u8>]) -> Vec<&[u8]> {
+    parts.iter().map(Vec::as_slice).collect()
+}
+
+/// Splits at a separator that no backslash stands before.
+fn split(text: &str, separator: char) -> Vec<&str> {
+    let mut escaped = false;
+    text.split(|character| {
+        let here = character == separator && !escaped;
+        escaped = character == '\\' && !escaped;
+        here
+    })
+    .collect()
+}
+
+fn attribute(text: &str) -> Result<Vec<u8>, InvalidName> {
+    let (kind, value) = text.split_once('=').ok_or(InvalidName)?;
+    if value.is_empty() {
+        return Err(InvalidName);
+    }
+    let known = Attribute::ALL.into_iter().find(|known| known.short_name() == kind);
+    let value = match (known, value.strip_prefix('#')) {
+        (_, Some(hexadecimal)) => bytes(hexadecimal)?,
+        (Some(known), None) => known.value(&unescape(value)?).map_err(|_| InvalidName)?,
+        (None, None) => return Err(InvalidName),
+    };
+    let oid = match known {
+        Some(known) => known.oid(),
+        None => ObjectIdentifier::new(kind).map_err(|_| InvalidName)?,
+    };
+    Ok(sequence(&[&oid.to_der().map_err(|_| InvalidName)?, &value]))
+}
+
+fn unescape(text: &str) -> Result<String, InvalidName> {
+    let mut characters = text.chars();
+    let mut unescaped = Vec::with_capacity(text.len());
+    while let Some(character) = characters.next() {
+        if character != '\\' {
+            unescaped.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+            continue;
+        }
+        let next = characters.next().ok_or(InvalidName)?;
+        if next.is_ascii_hexdigit() {
+            let pair = String::from_iter([next, characters.next().ok_or(InvalidName)?]);
+            unescaped.push(u8::from_str_radix(&pair, 16).map_err(|_| InvalidName)?);
+        } else {
+            unescaped.extend_from_slice(next.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+    }
+    String::from_utf8(unescaped).map_err(|_| InvalidName)
+}
+
+fn bytes(hexadecimal: &str) -> Result<Vec<u8>, InvalidName> {
+    let (pairs, rest) = hexadecimal.as_bytes().as_chunks::<2>();
+    if !rest.is_empty() {
+        return Err(InvalidName);
+    }
+    let pair = |pair: &[u8; 2]| {
+        let text = std::str::from_utf8(pair).ok()?;
+        u8::from_str_radix(text, 16).ok()
+    };
+    pairs.iter().map(pair).collect::<Option<_>>().ok_or(InvalidName)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_read_in_the_form_in_which_it_is_written() {
+        for text in [
+            "",
+            "CN=Tanaka Hanako,O=Example K.K.,C=JP",
+            r"CN=田中 花子+UID=u-1001,OU=Accounting\, East,O=Example K.K.,C=JP",
+            r"CN=\#1\+\\ \ ",
+            "1.3.6.1.4.1.1466.0=#04024869",
+            "DC=example,DC=net",
+            "CN=#04024869",
+        ] {
+            let name: Name = text.parse().expect(text);
+            assert_eq!(name.as_str(), text);
+        }
+    }
+
+    #[test]
+    fn text_and_attributes_make_the_same_der() {
+        let made = Name::new(&[
+            (Attribute::Country, "JP"),
+            (Attribute::Organization, "株式会社, 更新"),
+            (Attribute::CommonName, " x"),
+        ]);
+        assert_eq!(r"CN=\ x,O=株式会社\, 更新,C=JP".parse(), made);
+    }
+
+    #[test]
+    fn other_forms_are_refused() {
+        for text in [
+            "CN",
+            "=x",
+            "CN=",
+            "cn=x",
+            "CN=x,",
+            ",CN=x",
+            "CN=x, O=y",
+            "CN= x",
+            r"CN=x\",
+            r"CN=\78",
+            r"CN=\0D",
+            "CN=#0c017",
+            "CN=#0C0178",
+            "CN=#0c0178",
+            "C=日本",
+            "2.5.4.3=#0c0178",
+            "2.5.4.5=123",
+            "1.2.3=x",
+            "CN=\n",
+            "CN=a;O=b",
+        ] {
+            assert_eq!(text.parse::<Name>(), Err(InvalidName), "{text}");
+        }
+        assert!(format!("CN={}", "x".repeat(MAX_TEXT)).parse::<Name>().is_err());
+    }
+}
