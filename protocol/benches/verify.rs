@@ -8,13 +8,7 @@
 //! slows both. Of the batches minimum, median and 90th percentile are printed, and the ratio of
 //! the medians. The requests' allocations are counted.
 
-// A counting allocator is an `unsafe impl` by the nature of the trait. It is here, in a program of
-// its own, and in no library.
-#![allow(unsafe_code)]
-
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use koshin_protocol::algorithm::Algorithm;
@@ -31,29 +25,6 @@ use koshin_protocol::verify::{RustCrypto, Verifier};
 const BATCH: usize = 20;
 /// Batches of each kind.
 const BATCHES: usize = 300;
-
-struct Counting;
-
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-static BYTES: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call goes to the system's allocator unchanged; counting touches two atomics only.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        BYTES.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract of `dealloc`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 struct Case {
     body: Vec<u8>,
@@ -100,8 +71,8 @@ impl Case {
     fn request(&self, verifier: &dyn Verifier) {
         let resource = Resource { operation: Operation::NewOrder, url: &self.url };
         let parsed = Parsed::for_resource(black_box(&self.body), resource).expect("parsed");
-        let verified = parsed.verify(verifier, self.key.public_key()).expect("verified");
-        black_box(verified.payload());
+        let request = parsed.verify(verifier, self.key.public_key()).expect("verified");
+        black_box(request.payload());
     }
 
     fn bare(&self, verifier: &dyn Verifier) {
@@ -139,18 +110,11 @@ fn measure(name: &str, case: &Case, verifier: &dyn Verifier) {
     let request = print("parsed and verified request", requests);
     println!("  ratio of the medians         {:.3}", request / bare);
 
-    let count = || (ALLOCATIONS.load(Ordering::Relaxed), BYTES.load(Ordering::Relaxed));
-    let before = count();
-    case.bare(verifier);
-    let between = count();
-    case.request(verifier);
-    let after = count();
+    let alone = allocation_counter::measure(|| case.bare(verifier));
+    let whole = allocation_counter::measure(|| case.request(verifier));
     println!(
         "  allocations                  {} ({} bytes), of which by the bare verification {} ({} bytes)",
-        after.0 - between.0,
-        after.1 - between.1,
-        between.0 - before.0,
-        between.1 - before.1
+        whole.count_total, whole.bytes_total, alone.count_total, alone.bytes_total
     );
 }
 
