@@ -22,7 +22,7 @@ use koshin_protocol::url::Url;
 use koshin_protocol::verify::{RustCrypto, Verifier};
 
 /// Verifications in one batch.
-const BATCH: usize = 20;
+const BATCH: u32 = 20;
 /// Batches of each kind.
 const BATCHES: usize = 300;
 
@@ -89,7 +89,7 @@ fn time(call: impl Fn()) -> f64 {
     for _ in 0..BATCH {
         call();
     }
-    start.elapsed().as_secs_f64() * 1e6 / BATCH as f64
+    start.elapsed().as_secs_f64() * 1e6 / f64::from(BATCH)
 }
 
 fn print(name: &str, mut times: Vec<f64>) -> f64 {
