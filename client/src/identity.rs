@@ -251,17 +251,18 @@ impl Identity {
         let home = &self.home;
         let number = home.next_number()?;
         durable::make_folder(&*home.files, &home.generations(), &number.to_string())?;
-        let signer = home.with_slot(number, |slot| home.keys.import_key(slot, imported.key))?;
-        let key = signer.public_key().thumbprint();
-        let progress = Progress::Confirmed { order: None };
-        let journal = Journal {
+        let mut journal = Journal {
             version: Version::One,
             begun: now,
-            key,
+            key: imported.key.public_key().thumbprint(),
             purpose: Purpose::Import,
             intent: Intent::Complete,
-            progress,
+            progress: Progress::Began,
         };
+        // Before the key, so that an interrupted import is never taken for a new key that wants an order.
+        journal.put(&*home.files, &home.generation(number))?;
+        let signer = home.with_slot(number, |slot| home.keys.import_key(slot, imported.key))?;
+        journal.progress = Progress::Confirmed { order: None };
         home.put_certificates(number, &imported.chain, &journal)?;
         home.with_slot(number, |slot| home.keys.attach(slot, &imported.chain))?;
         home.switch(number)?;

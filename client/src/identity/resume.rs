@@ -10,7 +10,7 @@ use super::home::{CERTIFICATE, Home, REQUEST};
 use super::{Generation, Identity, IdentityError, LoneKey, LostKey, OpenGeneration};
 use crate::files::Access;
 use crate::files::durable::{self, Entry};
-use crate::journal::{Intent, Journal, Progress};
+use crate::journal::{Intent, Journal, Progress, Purpose};
 
 impl Identity {
     /// The generations that are not finished, the oldest first; what is returned is durable, whatever became of the process
@@ -111,9 +111,13 @@ fn is_closed(journal: &Journal) -> bool {
             Intent::Complete | Intent::Cancel | Intent::StartOver => true,
             Intent::RollBack => false,
         },
-        Progress::Began
-        | Progress::Requested { .. }
-        | Progress::Received { .. }
-        | Progress::Installed { .. } => false,
+        Progress::Began => match journal.purpose {
+            // It is made again from the same files, as another generation.
+            Purpose::Import => true,
+            Purpose::Renewal { .. } | Purpose::Enrollment { .. } => false,
+        },
+        Progress::Requested { .. } | Progress::Received { .. } | Progress::Installed { .. } => {
+            false
+        }
     }
 }

@@ -43,11 +43,21 @@ pub(crate) struct Bank {
     state: RefCell<State>,
 }
 
+/// How an order came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Undone {
+    /// Canceled before it was confirmed.
+    Canceled,
+    /// Rolled back after it was confirmed.
+    RolledBack,
+}
+
 #[derive(Default)]
 struct State {
     issued: Option<Certificate>,
     fetched: usize,
     confirmed: bool,
+    undone: Option<Undone>,
     disk: Option<Disk>,
     complaint: Option<String>,
 }
@@ -168,6 +178,21 @@ impl Bank {
         self.look("the confirmed pair", Self::usable);
     }
 
+    /// cancel: the new certificate is revoked. The client is back at the old one already.
+    pub(crate) fn cancel(&self) {
+        self.state.borrow_mut().undone = Some(Undone::Canceled);
+        self.look("the pair after a cancel", Self::usable);
+    }
+
+    /// rollback: the new certificate is revoked, the old one counts again.
+    pub(crate) fn roll_back(&self) {
+        self.state.borrow_mut().undone = Some(Undone::RolledBack);
+    }
+
+    pub(crate) fn undone(&self) -> Option<Undone> {
+        self.state.borrow().undone
+    }
+
     pub(crate) fn is_confirmed(&self) -> bool {
         self.state.borrow().confirmed
     }
@@ -177,26 +202,24 @@ impl Bank {
         self.state.borrow().complaint.clone().map_or(Ok(()), Err)
     }
 
-    /// Follows `current` by itself, and asks whether the bank takes the pair that is there.
+    /// Follows `current` by itself, and asks whether the bank takes the pair that is there. Right after a rollback `current`
+    /// is still the new pair, until the client has heard the answer: then the old one must stand beside it.
     pub(crate) fn usable(&self, disk: &Disk) -> Result<(), String> {
         let folder = Path::new(FOLDER);
         let disk = disk.copy();
         let target = disk.read_link(&folder.join("current"));
         let target = folder.join(target.map_err(|error| format!("current is gone: {error}"))?);
-        let key = disk.read(&target.join("key.pem"));
-        let key = key.ok().and_then(|content| read_key(&content));
-        let key = key.ok_or("the key of current is gone or torn")?;
-        let certificate = disk.read(&target.join("certificate.pem"));
-        let certificate = certificate.ok().and_then(|content| read_certificate(&content));
-        let certificate = certificate.ok_or("the certificate of current is gone or torn")?;
-        if certificate.key() != key.public_key() {
-            return Err("key and certificate of current do not belong together".to_owned());
-        }
+        let certificate = pair(&disk, &target)?;
         let state = self.state.borrow();
-        let known = if state.confirmed {
-            state.issued.as_ref() == Some(&certificate)
-        } else {
-            certificate == self.old || state.issued.as_ref() == Some(&certificate)
+        let is_new = state.issued.as_ref() == Some(&certificate);
+        let known = match state.undone {
+            Some(Undone::Canceled) => certificate == self.old,
+            Some(Undone::RolledBack) => {
+                is_new && pair(&disk, &folder.join("generations/1"))? == self.old
+                    || certificate == self.old
+            }
+            None if state.confirmed => is_new,
+            None => is_new || certificate == self.old,
         };
         if known { Ok(()) } else { Err("the bank does not take the pair of current".to_owned()) }
     }
@@ -255,6 +278,21 @@ fn issue(
         crl: &[],
     };
     profile.sign(key).unwrap()
+}
+
+/// The certificate of the pair in a folder, if it is one.
+fn pair(disk: &Disk, folder: &Path) -> Result<Certificate, String> {
+    let key = disk.read(&folder.join("key.pem"));
+    let key = key.ok().and_then(|content| read_key(&content));
+    let key = key.ok_or("the key of current is gone or torn")?;
+    let certificate = disk.read(&folder.join("certificate.pem"));
+    let certificate = certificate.ok().and_then(|content| read_certificate(&content));
+    let certificate = certificate.ok_or("the certificate of current is gone or torn")?;
+    if certificate.key() == key.public_key() {
+        Ok(certificate)
+    } else {
+        Err("key and certificate of current do not belong together".to_owned())
+    }
 }
 
 fn read_key(content: &[u8]) -> Option<PrivateKey> {
