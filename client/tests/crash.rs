@@ -296,7 +296,7 @@ fn the_life_after_a_foreign_certificate_is_stopped_as_well() {
 
 #[test]
 fn a_second_fault_in_the_life_that_takes_up_the_work_of_the_first_loses_nothing() {
-    for at in (12..62).step_by(11) {
+    for at in (14..62).step_by(16) {
         for fault in [Fault::Stop, Fault::Error(EIO)] {
             let first = Some((at, fault));
             for kind in [Kind::Killed, Kind::Failed(EIO)] {

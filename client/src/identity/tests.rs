@@ -286,6 +286,23 @@ fn a_key_without_its_journal_is_taken_up_again() {
 }
 
 #[test]
+fn an_interrupted_import_asks_for_no_order_and_is_made_again() {
+    let scene = Scene::new();
+    scene.import(20);
+    let folder = scene.generation(1);
+    let mut journal = Journal::read(&Real, &folder).unwrap().unwrap();
+    journal.progress = Progress::Began;
+    journal.put(&Real, &folder).unwrap();
+    std::fs::remove_file(folder.join("certificate.pem")).unwrap();
+    let identity = scene.open();
+    assert!(identity.resume().unwrap().is_empty());
+    assert!(identity.current().unwrap().is_none());
+    drop(identity);
+    assert_eq!(scene.import(20).generation, 2);
+    assert_eq!(scene.open().current().unwrap().unwrap().generation, 2);
+}
+
+#[test]
 fn a_journal_whose_key_is_gone_says_so_until_it_is_ended() {
     let scene = Scene::new();
     scene.import(20);

@@ -60,14 +60,11 @@ fn roll_back(files: Arc<dyn Files>, bank: &Bank) -> Result<(), IdentityError> {
         None if bank.undone().is_some() => return Ok(()),
         Some(OpenGeneration::RollingBack(rolling)) => rolling,
         next => {
-            let confirmed = identity.confirmed()?;
-            let confirmed = match confirmed {
-                Some((confirmed, _)) => confirmed,
-                None => {
-                    confirm(install(&identity, next, bank)?, bank)?;
-                    let confirmed = identity.confirmed()?;
-                    confirmed.expect("it was just confirmed").0
-                }
+            let confirmed = if let Some((confirmed, _)) = identity.confirmed()? {
+                confirmed
+            } else {
+                confirm(install(&identity, next, bank)?, bank)?;
+                identity.confirmed()?.expect("it was just confirmed").0
             };
             confirmed.intend(Intent::RollBack)?
         }
