@@ -229,6 +229,11 @@ impl Verified {
         &self.parsed.by
     }
 
+    /// The key that the request itself carries in `jwk` or `x5c`.
+    pub const fn own_key(&self) -> Option<&PublicKey> {
+        self.parsed.own_key.as_ref()
+    }
+
     /// The payload's bytes.
     pub fn payload(&self) -> &[u8] {
         self.parsed.jws.payload()

@@ -2,7 +2,11 @@
 
 mod document;
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use crate::{
     cert_id::CertId, chain::Chain, embedded_jws::EmbeddedJws, jwk::Thumbprint,
@@ -207,5 +211,24 @@ impl StatusName {
             Self::Processing | Self::Valid => true,
             Self::Completed | Self::Canceled | Self::Invalid | Self::RolledBack => false,
         }
+    }
+}
+
+impl fmt::Display for StatusName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// The text is no status of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("not a status of an order")]
+pub struct UnknownStatus;
+
+impl FromStr for StatusName {
+    type Err = UnknownStatus;
+
+    fn from_str(text: &str) -> Result<Self, UnknownStatus> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or(UnknownStatus)
     }
 }

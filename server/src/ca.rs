@@ -1,5 +1,5 @@
-//! The certification authority (DESIGN: an embedded one, a remote one, an HSM): what issues
-//! certificates and signs CRLs.
+//! The certification authority (an embedded one, a remote one, an HSM): what issues certificates
+//! and signs CRLs.
 //!
 //! Issuing once is a matter of order. An [`Issuer`] that signs at once is asked first, and order,
 //! bytes and certificate are stored in one commit. Of any other, serial and exact bytes
@@ -29,6 +29,8 @@ pub use self::init::{InitError, NewAuthority};
 pub use self::profile::{Basis, Customer, Unissuable, Validity};
 
 use crate::config::Origin;
+use crate::route::Route;
+use crate::urls::Urls;
 
 /// An answer that is still being worked on. Dropping it asks nothing back: what was asked for may
 /// still be signed.
@@ -186,7 +188,7 @@ impl Authority {
 
 /// Where the bank with `origin` publishes the CRL of the issuer with that Subject Key Identifier.
 fn crl_url(origin: &Origin, key_id: &[u8]) -> String {
-    format!("{}/crl/{}", origin.as_str(), hex(key_id))
+    Urls::new(origin).of(&Route::Crl(hex(key_id))).to_string()
 }
 
 fn hex(bytes: &[u8]) -> String {

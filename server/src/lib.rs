@@ -7,6 +7,8 @@
 //! | the second factor | [`pin`] |
 //! | certificates and CRLs | [`ca`] |
 //! | the edge to the network | [`http`] |
+//! | a request's way | [`bank`], [`route`], [`request`], [`handler`], [`reply`], [`error`] |
+//! | certificates and CRLs on their way out | [`issue`], [`publish`] |
 //! | watching and testing | [`watch`], [`mischief`] |
 
 pub mod config;
@@ -26,3 +28,20 @@ pub mod watch;
 
 pub mod audit;
 pub mod store;
+
+pub mod bank;
+pub mod route;
+pub mod urls;
+
+pub mod request;
+
+pub mod handler;
+
+pub mod issue;
+pub mod publish;
+
+pub mod error;
+pub mod reply;
+pub mod wire;
+
+mod keys;

@@ -3,11 +3,9 @@
 //! `processing` -> `valid` -> `completed`, and the ends `canceled`, `invalid`, `rolledBack`. The
 //! store serialises the events; whoever comes second gets the refusal of the state that it finds.
 
-use std::fmt;
-use std::str::FromStr;
-
 use super::certificate::{Certificate, Use, Validity};
 use super::{Step, Stepped, refused, stays, stepped};
+pub use crate::order::StatusName as Status;
 use crate::problem::Token;
 use crate::time::Time;
 
@@ -186,28 +184,6 @@ pub enum Effect {
     /// The CA's second answer is thrown away. It is not revoked: it may bear the serial of the stored one.
     DiscardSecondCertificate,
 }
-
-/// `status` of the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Status {
-    /// `processing`
-    Processing,
-    /// `valid`
-    Valid,
-    /// `completed`
-    Completed,
-    /// `canceled`
-    Canceled,
-    /// `invalid`
-    Invalid,
-    /// `rolledBack`
-    RolledBack,
-}
-
-/// The text is no status of an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a status of an order")]
-pub struct UnknownStatus;
 
 impl Order {
     /// A renewal of `predecessor`, which must be current and within its validity, or the token that
@@ -433,42 +409,4 @@ fn ended(same: Order, event: Event, token: Token) -> Step<Order, Effect> {
 
 fn invalid(cause: Cause, effects: &'static [Effect]) -> Step<Order, Effect> {
     stepped(Order::Invalid(Invalid { cause }), effects)
-}
-
-impl Status {
-    /// Every status, in the order of a life.
-    pub const ALL: [Self; 6] = [
-        Self::Processing,
-        Self::Valid,
-        Self::Completed,
-        Self::Canceled,
-        Self::Invalid,
-        Self::RolledBack,
-    ];
-
-    /// As the wire and a store's column write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Processing => "processing",
-            Self::Valid => "valid",
-            Self::Completed => "completed",
-            Self::Canceled => "canceled",
-            Self::Invalid => "invalid",
-            Self::RolledBack => "rolledBack",
-        }
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Status {
-    type Err = UnknownStatus;
-
-    fn from_str(text: &str) -> Result<Self, UnknownStatus> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or(UnknownStatus)
-    }
 }

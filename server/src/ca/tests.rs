@@ -96,7 +96,7 @@ async fn a_customers_certificate_follows_the_profile() {
     assert_eq!(certificate.authority_key_id(), issuing.subject_key_id());
     assert!(certificate.subject_key_id().is_some_and(|id| id.len() == 20));
     let url = bank.ca.authority().crl_url();
-    assert_eq!(url, format!("https://bank.example/crl/{}", bank.ca.authority().id()));
+    assert_eq!(url, format!("https://bank.example/koshin/crl/{}", bank.ca.authority().id()));
     assert!(certificate.der().windows(url.len()).any(|window| window == url.as_bytes()));
 }
 

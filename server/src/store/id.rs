@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use koshin_protocol::base64url;
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 /// The text is not 16 bytes of canonical base64url.
@@ -79,6 +80,11 @@ ids! {
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
+    /// The fingerprint of a certificate's DER.
+    pub fn of(der: &[u8]) -> Self {
+        Self(Sha256::digest(der).into())
+    }
+
     /// The one with these bytes.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)

@@ -138,6 +138,8 @@ pub struct OrderRow {
     pub csr: Arc<[u8]>,
     /// When it was placed.
     pub created: Time,
+    /// When it entered the state that it is in.
+    pub entered: Time,
     /// Where it stands.
     pub state: OrderState,
     /// The certificate that it yielded, revoked or not.

@@ -1,0 +1,70 @@
+//! `newReissue` and the reissue (SPEC.md 7.15, 7.16).
+
+use http::StatusCode;
+use koshin_protocol::algorithm::KeyType;
+use koshin_protocol::empty::Empty;
+use koshin_protocol::reissue::NewReissue;
+
+use crate::bank::Bank;
+use crate::error::Error;
+use crate::reply::Reply;
+use crate::request::Authenticated;
+use crate::route::Route;
+use crate::store::Refused;
+use crate::store::change::{Actor, NewReissue as NewReissueChange};
+use crate::store::id::ReissueId;
+use crate::store::row::{ActiveSession, ReissueRow, Role};
+use crate::wire;
+
+/// Lets a user of the own contract enroll anew.
+pub async fn create(bank: &Bank, request: Authenticated<ActiveSession>) -> Result<Reply, Error> {
+    let request = request.as_administrator()?;
+    let payload: NewReissue = request.payload()?;
+    let now = request.now();
+    if payload.enrollment_key.key_type() != KeyType::P256 {
+        return Err(Error::PublicKey);
+    }
+    let subject = payload.subject.as_str().parse();
+    let reissue = NewReissueChange {
+        id: ReissueId::from_bytes(*payload.id.as_bytes()),
+        subject: subject.map_err(|_| Error::from(Refused::SubjectUnknown))?,
+        subject_name: payload.subject_name.as_str().to_owned(),
+        reason: payload.reason,
+        enrollment_key: payload.enrollment_key.to_canonical_jwk(),
+        expires: bank.policy.reissue_expires(now),
+    };
+    let by = Actor::Session(request.principal().id);
+    let (row, created) = bank.store.open_reissue(reissue, by, now).await?;
+    let status = if created { StatusCode::CREATED } else { StatusCode::OK };
+    let url = bank.urls.of(&Route::Reissue(row.id.to_string()));
+    Ok(Reply::json(status, &wire::reissue(bank, &row, now)?).at(&url))
+}
+
+/// The reissue as it is now.
+pub async fn read(bank: &Bank, request: Authenticated<ActiveSession>) -> Result<Reply, Error> {
+    let request = request.as_administrator()?;
+    request.no_payload()?;
+    let row = own(bank, &request).await?;
+    Ok(Reply::json(StatusCode::OK, &wire::reissue(bank, &row, request.now())?))
+}
+
+/// Takes the permission back.
+pub async fn cancel(bank: &Bank, request: Authenticated<ActiveSession>) -> Result<Reply, Error> {
+    let request = request.as_administrator()?;
+    let Empty {} = request.payload()?;
+    let row = own(bank, &request).await?;
+    let by = Actor::Session(request.principal().id);
+    let row = bank.store.cancel_reissue(row.id, by, request.now()).await?;
+    Ok(Reply::json(StatusCode::OK, &wire::reissue(bank, &row, request.now())?))
+}
+
+/// A reissue of a user of the administrator's own contract.
+async fn own(bank: &Bank, request: &Authenticated<ActiveSession>) -> Result<ReissueRow, Error> {
+    let (Route::Reissue(id) | Route::CancelReissue(id)) = request.route() else {
+        return Err(Error::NotFound);
+    };
+    let id: ReissueId = id.parse().map_err(|_| Error::NotFound)?;
+    let row = bank.store.reissue(id).await?.ok_or(Error::NotFound)?;
+    let contract = request.principal().holder.subject.contract;
+    if row.contract == contract && row.role == Role::User { Ok(row) } else { Err(Error::NotFound) }
+}

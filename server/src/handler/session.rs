@@ -1,0 +1,151 @@
+//! `newSession`, the session, `logoff` and `defer` (SPEC.md 7.4 to 7.6, 8.3, 9).
+
+use http::StatusCode;
+use koshin_protocol::environment::{Environment, supports};
+use koshin_protocol::pin::Pin;
+use koshin_protocol::session::NewSession;
+use koshin_protocol::state::certificate::{Use, Validity};
+
+use crate::bank::Bank;
+use crate::error::Error;
+use crate::pin;
+use crate::reply::Reply;
+use crate::request::Authenticated;
+use crate::route::Route;
+use crate::store::Refused;
+use crate::store::change::{LogOn, PinCheck};
+use crate::store::id::SessionId;
+use crate::store::row::{ActiveSession, Holder, PinState, Purpose, SubjectRow};
+use crate::wire;
+
+/// Logs on.
+pub async fn create(bank: &Bank, request: Authenticated<Holder>) -> Result<Reply, Error> {
+    let (holder, now) = (request.principal(), request.now());
+    // Stage `signer` comes before the payload, which alone says what the logon is for: what no purpose admits is
+    // refused first.
+    if let Err(refused) = admit(holder, Purpose::Renewal, now)
+        && let Err(_either) = admit(holder, Purpose::Recovery, now)
+    {
+        let payload: Result<NewSession, Error> = request.payload();
+        return Err(match payload {
+            Ok(payload) => admit(holder, payload.purpose, now).err().unwrap_or(refused),
+            Err(_) => refused,
+        });
+    }
+    let payload: NewSession = request.payload()?;
+    admit(holder, payload.purpose, now)?;
+    environment(bank, &payload.environment)?;
+    let pin = check_pin(bank, &holder.subject, payload.pin.as_ref(), now).await?;
+    let log_on = LogOn {
+        fingerprint: holder.certificate.fingerprint,
+        purpose: payload.purpose,
+        environment: serde_json::to_string(&payload.environment).expect("an environment is JSON"),
+        session: SessionId::random(),
+        pin,
+        idle: bank.policy.session.idle,
+        absolute: bank.policy.session.absolute,
+        rollback_within: bank.policy.rollback,
+    };
+    let logged_on = bank.store.log_on(log_on, now).await?;
+    if logged_on.confirmed.is_some() {
+        bank.metrics.order_transition("valid", "completed");
+    }
+    let session = wire::session(bank, &logged_on.session, now)?;
+    let url = bank.urls.of(&Route::Session(logged_on.session.id.to_string()));
+    Ok(Reply::json(StatusCode::CREATED, &session).at(&url))
+}
+
+/// Whether the certificate may log on for this.
+fn admit(holder: &Holder, purpose: Purpose, now: koshin_protocol::time::Time) -> Result<(), Error> {
+    let certificate = &holder.certificate;
+    let validity = Validity::at(now, certificate.not_before, certificate.not_after);
+    let wanted = match purpose {
+        Purpose::Renewal => Use::Logon,
+        Purpose::Recovery => Use::RecoveryLogon,
+    };
+    certificate.state.admits(wanted, validity).map_err(|token| holder.refused(token))?;
+    if holder.subject.disabled { Err(Error::SubjectDisabled) } else { Ok(()) }
+}
+
+/// Refuses what the bank does not support, before anything changes.
+pub(super) fn environment(bank: &Bank, environment: &Environment) -> Result<(), Error> {
+    let rules = wire::environments(&bank.policy);
+    if rules.is_empty() || supports(&rules, environment) { Ok(()) } else { Err(Error::Environment) }
+}
+
+/// Checks the PIN where the bank asks for it. The attempt is counted before it is looked at, so that guesses in parallel
+/// are no more than guesses in a row.
+pub(super) async fn check_pin(
+    bank: &Bank,
+    subject: &SubjectRow,
+    claimed: Option<&Pin>,
+    now: koshin_protocol::time::Time,
+) -> Result<PinCheck, Error> {
+    let asked = bank.policy.pin.as_ref().is_some_and(|rules| rules.required);
+    let Some(pins) = bank.pins.as_ref().filter(|_| asked && subject.pin != PinState::None) else {
+        return Ok(PinCheck::NotAsked);
+    };
+    if subject.pin == PinState::Locked {
+        return Err(Refused::PinLocked { role: subject.role }.into());
+    }
+    let claimed = claimed.ok_or(Error::PinRequired)?;
+    let attempt = bank.store.begin_pin_attempt(subject.id, now).await?;
+    let stored = attempt.hash.as_deref().map(pin::PinHash::from_phc).transpose();
+    let stored = stored.map_err(|error| Error::Registry(error.to_string()))?;
+    let right = pins.verify(pin::Pin::claimed(claimed.expose()), stored.as_ref()).await?;
+    match attempt.hash {
+        Some(hash) if right => Ok(PinCheck::Verified { hash }),
+        _ => {
+            bank.metrics.pin_failed(attempt.left == 0);
+            Err(Error::PinWrong { left: attempt.left, role: subject.role })
+        }
+    }
+}
+
+/// The session as it is now.
+pub fn read(bank: &Bank, request: &Authenticated<ActiveSession>) -> Result<Reply, Error> {
+    own(request, |route| match route {
+        Route::Session(id) => Some(id),
+        _ => None,
+    })?;
+    request.no_payload()?;
+    let session = wire::session(bank, request.principal(), request.now())?;
+    Ok(Reply::json(StatusCode::OK, &session))
+}
+
+/// Logs off.
+pub async fn log_off(bank: &Bank, request: Authenticated<ActiveSession>) -> Result<Reply, Error> {
+    own(&request, |route| match route {
+        Route::Logoff(id) => Some(id),
+        _ => None,
+    })?;
+    let koshin_protocol::empty::Empty {} = request.payload()?;
+    bank.store.log_off(request.principal().id, request.now()).await?;
+    Ok(Reply::empty(StatusCode::NO_CONTENT))
+}
+
+/// Puts the renewal off until the next logon.
+pub async fn defer(bank: &Bank, request: Authenticated<ActiveSession>) -> Result<Reply, Error> {
+    own(&request, |route| match route {
+        Route::Defer(id) => Some(id),
+        _ => None,
+    })?;
+    let request = request.with_purpose(Purpose::Renewal)?;
+    let koshin_protocol::empty::Empty {} = request.payload()?;
+    let now = request.now();
+    let certificate = &request.principal().holder.certificate;
+    if !bank.policy.window(certificate.not_after).contains(now) {
+        return Err(Refused::DeferralRefused.into());
+    }
+    let session = bank.store.defer(request.principal().id, now).await?;
+    Ok(Reply::json(StatusCode::OK, &wire::session(bank, &session, now)?))
+}
+
+/// A session's resources are its own alone (AUT-02).
+fn own(
+    request: &Authenticated<ActiveSession>,
+    id: impl Fn(&Route) -> Option<&String>,
+) -> Result<(), Error> {
+    let named = id(request.route()).is_some_and(|id| *id == request.principal().id.to_string());
+    if named { Ok(()) } else { Err(Error::SessionEnded) }
+}

@@ -1,0 +1,45 @@
+//! Public keys of certificates that sign often, parsed once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use koshin_protocol::jwk::PublicKey;
+
+use crate::error::Error;
+use crate::request::key_of;
+use crate::store::id::Fingerprint;
+use crate::store::row::CertificateRow;
+
+/// How many keys are kept; about 10 MB of RSA keys at worst.
+const KEPT: usize = 16_384;
+
+/// A cache that forgets everything when it is full: a key costs 20 microseconds to parse again, and nothing depends on
+/// which ones are kept.
+#[derive(Debug, Default)]
+pub struct Keys {
+    kept: RwLock<HashMap<Fingerprint, Arc<PublicKey>>>,
+}
+
+impl Keys {
+    /// The key of a certificate of the registry.
+    ///
+    /// # Errors
+    /// The registry holds bytes that are no certificate.
+    pub fn of(&self, certificate: &CertificateRow) -> Result<Arc<PublicKey>, Error> {
+        let fingerprint = certificate.fingerprint;
+        let found = {
+            let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+            kept.get(&fingerprint).map(Arc::clone)
+        };
+        if let Some(key) = found {
+            return Ok(key);
+        }
+        let key = Arc::new(key_of(&certificate.der)?);
+        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= KEPT {
+            kept.clear();
+        }
+        kept.insert(fingerprint, Arc::clone(&key));
+        Ok(key)
+    }
+}

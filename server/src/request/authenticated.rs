@@ -1,0 +1,86 @@
+//! A request whose signature was verified, with whoever signed it.
+
+use koshin_protocol::jwk::{PublicKey, Thumbprint};
+use koshin_protocol::jws::Verified;
+use koshin_protocol::time::Time;
+use serde::de::DeserializeOwned;
+
+use crate::error::Error;
+use crate::route::Route;
+use crate::store::row::{ActiveSession, Holder, Purpose, Role};
+
+/// A request that `P` signed.
+pub struct Authenticated<P> {
+    pub(super) route: Route,
+    pub(super) verified: Verified,
+    pub(super) principal: P,
+    pub(super) now: Time,
+}
+
+/// Who signed a read.
+#[derive(Debug)]
+pub enum Reader {
+    /// A session.
+    Session(Box<ActiveSession>),
+    /// A bare key.
+    Key(Thumbprint),
+    /// A certificate.
+    Certificate(Box<Holder>),
+}
+
+impl<P> Authenticated<P> {
+    /// The resource that it is for.
+    pub const fn route(&self) -> &Route {
+        &self.route
+    }
+
+    /// Who signed it.
+    pub const fn principal(&self) -> &P {
+        &self.principal
+    }
+
+    /// When it came.
+    pub const fn now(&self) -> Time {
+        self.now
+    }
+
+    /// The key that the request itself carries.
+    pub const fn key(&self) -> Option<&PublicKey> {
+        self.verified.own_key()
+    }
+
+    /// Stage `payload`: the object that the operation wants.
+    pub fn payload<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        Ok(self.verified.object()?)
+    }
+
+    /// Stage `payload` of a read: there is none.
+    pub fn no_payload(&self) -> Result<(), Error> {
+        Ok(self.verified.nothing()?)
+    }
+
+    pub(super) fn map<Q>(self, principal: impl FnOnce(P) -> Q) -> Authenticated<Q> {
+        Authenticated {
+            route: self.route,
+            verified: self.verified,
+            principal: principal(self.principal),
+            now: self.now,
+        }
+    }
+}
+
+impl Authenticated<ActiveSession> {
+    /// Stage `signer`: the session was opened for this.
+    pub fn with_purpose(self, purpose: Purpose) -> Result<Self, Error> {
+        if self.principal.purpose == purpose { Ok(self) } else { Err(Error::SessionPurpose) }
+    }
+
+    /// Stage `signer`: the session's subject administrates its contract.
+    pub fn as_administrator(self) -> Result<Self, Error> {
+        let session = self.with_purpose(Purpose::Renewal)?;
+        match session.principal.holder.subject.role {
+            Role::Administrator => Ok(session),
+            Role::User => Err(Error::NotAuthorized),
+        }
+    }
+}

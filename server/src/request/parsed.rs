@@ -1,0 +1,49 @@
+//! Stages `http`, `jws`, `operation` and `key`: the form is right, and nothing is trusted yet.
+
+use http::header::CONTENT_TYPE;
+use http::{Method, Request};
+use hyper::body::Bytes;
+use koshin_protocol::jws;
+
+use super::Fresh;
+use crate::bank::Bank;
+use crate::error::Error;
+use crate::route::Route;
+
+/// The media type of signed requests (SPEC.md 5.2).
+const MEDIA_TYPE: &str = "application/jose+json";
+
+/// A signed request of the right form, sent to the resource that it was signed for.
+pub struct Parsed {
+    route: Route,
+    jws: jws::Parsed,
+}
+
+impl Parsed {
+    /// Reads the request that came for `route`.
+    pub fn of(route: Route, request: &Request<Bytes>, bank: &Bank) -> Result<Self, Error> {
+        let (Some(operation), &Method::POST) = (route.operation(), request.method()) else {
+            return Err(Error::Method);
+        };
+        let content_type = request.headers().get(CONTENT_TYPE);
+        if content_type
+            .is_none_or(|value| !value.as_bytes().eq_ignore_ascii_case(MEDIA_TYPE.as_bytes()))
+        {
+            return Err(Error::MediaType);
+        }
+        let url = bank.urls.of(&route);
+        let resource = jws::Resource { operation, url: &url };
+        let jws = jws::Parsed::for_resource(request.body(), resource)?;
+        if !bank.policy.algorithms.contains(&jws.algorithm()) {
+            return Err(Error::Algorithm);
+        }
+        Ok(Self { route, jws })
+    }
+
+    /// Stage `nonce`: spends it, whatever becomes of the request.
+    pub fn spend_nonce(self, bank: &Bank) -> Result<Fresh, Error> {
+        let now = bank.clock.now();
+        bank.nonces.spend(self.jws.nonce().as_str(), now).map_err(|_| Error::BadNonce)?;
+        Ok(Fresh { route: self.route, jws: self.jws, now })
+    }
+}
