@@ -18,7 +18,6 @@ use crate::route::Route;
 use crate::store::row::Holder;
 use crate::store::{Failure, Refused, StoreError};
 use crate::urls::Urls;
-use crate::wire;
 
 /// How long to wait where nothing better is known.
 const SOON: Duration = Duration::from_secs(1);
@@ -212,9 +211,9 @@ impl Error {
             Token::BadSignatureAlgorithm => return Extra::Algorithms(policy.algorithms.clone()),
             Token::BadPublicKey => return Extra::KeyTypes(policy.key_types.clone()),
             Token::EnvironmentUnsupported => {
-                return Extra::Environments(wire::environments(policy));
+                return Extra::Environments(policy.environments.clone());
             }
-            Token::KeyStoreUnsupported => return Extra::KeyStores(wire::key_stores(policy)),
+            Token::KeyStoreUnsupported => return Extra::KeyStores(policy.key_stores.clone()),
             _ => {}
         }
         match self {

@@ -5,8 +5,6 @@ use std::num::NonZeroU32;
 use koshin_protocol::certificate_entry::{CertificateEntry, CertificateState};
 use koshin_protocol::chain::Chain;
 use koshin_protocol::contract::{Contract, SubjectEntry};
-use koshin_protocol::environment::{EnvironmentRule, EnvironmentText};
-use koshin_protocol::key_store::KeyStoreName;
 use koshin_protocol::notice::{Deferred, Notice};
 use koshin_protocol::order::{Issued, Kind, Order, RollbackRight, Status};
 use koshin_protocol::problem::{Language, Problem, Token};
@@ -22,7 +20,7 @@ use koshin_protocol::time::Time;
 
 use crate::bank::Bank;
 use crate::error::Error;
-use crate::policy::{self, Policy};
+use crate::policy;
 use crate::route::Route;
 use crate::store::row::{
     ActiveSession, CertificateRow, ContractRow, Holder, OrderRow, Origin, Purpose, ReissueRow,
@@ -294,29 +292,6 @@ pub fn reissue(bank: &Bank, row: &ReissueRow, now: Time) -> Result<Reissue, Erro
         expires: row.expires,
         status,
     })
-}
-
-/// The environments that may renew.
-pub fn environments(policy: &Policy) -> Vec<EnvironmentRule> {
-    let text = |text: &String| -> EnvironmentText {
-        text.parse().expect("policies are read with texts of the wire")
-    };
-    policy
-        .environments
-        .iter()
-        .map(|rule| EnvironmentRule {
-            os: text(&rule.os),
-            os_version: rule.os_version.as_ref().map(text),
-            software: rule.software.as_ref().map(text),
-            software_version: rule.software_version.as_ref().map(text),
-        })
-        .collect()
-}
-
-/// The key stores that clients may use.
-pub fn key_stores(policy: &Policy) -> Vec<KeyStoreName> {
-    let name = |name: &String| name.parse().expect("policies are read with names of key stores");
-    policy.key_stores.iter().map(name).collect()
 }
 
 fn registry(error: impl std::fmt::Display) -> Error {

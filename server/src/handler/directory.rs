@@ -2,17 +2,15 @@
 
 use http::StatusCode;
 use koshin_protocol::chain::Chain;
-use koshin_protocol::directory::{Directory, Full, Meta, Profile};
+use koshin_protocol::directory::{Directory, Full, Meta, Profile, ProfileName};
 use koshin_protocol::pin::PinRule;
 use koshin_protocol::time::Period;
 use koshin_protocol::url::Url;
 
 use crate::bank::Bank;
 use crate::error::Error;
-use crate::policy;
 use crate::reply::Reply;
 use crate::route::Route;
-use crate::wire;
 
 /// `GET`: where everything is, and the bank's rules.
 pub fn get(bank: &Bank) -> Result<Reply, Error> {
@@ -36,8 +34,8 @@ fn directory(bank: &Bank) -> Result<Directory, Error> {
 fn profile(bank: &Bank) -> Result<Profile, Error> {
     let crl = crls(bank);
     Ok(match bank.policy.profile {
-        policy::Profile::Core => Profile::Core { crl, pin_rule: None },
-        policy::Profile::Full => Profile::Full(Box::new(Full {
+        ProfileName::Core => Profile::Core { crl, pin_rule: None },
+        ProfileName::Full => Profile::Full(Box::new(Full {
             new_reissue: bank.urls.of(&Route::NewReissue),
             unlock: bank.urls.of(&Route::Unlock),
             pin: bank.urls.of(&Route::Pin),
@@ -48,23 +46,17 @@ fn profile(bank: &Bank) -> Result<Profile, Error> {
     })
 }
 
+/// The root's CRL is for chains; the directory lists those of issuers that issue to customers (SPEC.md 6.6).
 fn crls(bank: &Bank) -> Vec<Url> {
-    let root = bank.root_crl.iter().map(|(id, _)| id.clone());
-    std::iter::once(bank.issuer.authority().id())
-        .chain(root)
-        .map(|id| bank.urls.of(&Route::Crl(id)))
-        .collect()
+    vec![bank.urls.of(&Route::Crl(bank.issuer.authority().id()))]
 }
 
 /// A bank without PINs of profile `full` says so by a rule that requires none.
 fn pin_rule(bank: &Bank) -> Result<PinRule, Error> {
-    let (length, required) = match &bank.policy.pin {
-        Some(rules) => (rules.length.clone(), rules.required),
-        None => (4..=16, false),
-    };
-    let bound = |characters: u32| u16::try_from(characters).unwrap_or(u16::MAX);
-    PinRule::new(bound(*length.start()), bound(*length.end()), required)
-        .map_err(|error| Error::Registry(error.to_string()))
+    match &bank.policy.pin {
+        Some(rules) => Ok(rules.rule),
+        None => PinRule::new(4, 16, false).map_err(|error| Error::Registry(error.to_string())),
+    }
 }
 
 fn meta(bank: &Bank) -> Result<Meta, Error> {
@@ -74,8 +66,8 @@ fn meta(bank: &Bank) -> Result<Meta, Error> {
     Ok(Meta {
         algorithms: policy.algorithms.clone(),
         key_types: policy.key_types.clone(),
-        environments: wire::environments(policy),
-        key_stores: wire::key_stores(policy),
+        environments: policy.environments.clone(),
+        key_stores: policy.key_stores.clone(),
         time_zone: policy.time_zone_name().to_owned(),
         window: Period::from_days(policy.renewal.window_days),
         confirm_within: policy.confirm_within,

@@ -103,7 +103,7 @@ pub(super) fn of_subject(csr: Csr, subject: &SubjectRow) -> Result<Csr, Error> {
 
 /// Refuses a key store that policy does not list.
 pub(super) fn key_store(bank: &Bank, name: &str) -> Result<(), Error> {
-    if bank.policy.key_stores.iter().any(|listed| listed == name) {
+    if bank.policy.key_stores.iter().any(|listed| listed.as_str() == name) {
         Ok(())
     } else {
         Err(Error::KeyStore)

@@ -5,7 +5,7 @@ use koshin_protocol::pin::{ChangePin, Unlock};
 
 use crate::bank::Bank;
 use crate::error::Error;
-use crate::pin::{Pin, PinHash};
+use crate::pin::PinHash;
 use crate::reply::Reply;
 use crate::request::Authenticated;
 use crate::store::Refused;
@@ -29,16 +29,18 @@ pub async fn change(bank: &Bank, request: Authenticated<ActiveSession>) -> Resul
     if payload.old == payload.new {
         return Err(Error::PinUnacceptable);
     }
-    let new = Pin::chosen(payload.new.expose(), rules).map_err(|_| Error::PinUnacceptable)?;
+    if !rules.rule.admits(&payload.new) {
+        return Err(Error::PinUnacceptable);
+    }
     let attempt = bank.store.begin_pin_attempt(subject.id, now).await?;
     let stored = attempt.hash.as_deref().map(PinHash::from_phc).transpose();
     let stored = stored.map_err(|error| Error::Registry(error.to_string()))?;
-    let right = pins.verify(Pin::claimed(payload.old.expose()), stored.as_ref()).await?;
+    let right = pins.verify(payload.old, stored.as_ref()).await?;
     let Some(hash) = attempt.hash.filter(|_| right) else {
         bank.metrics.pin_failed(attempt.left == 0);
         return Err(Error::PinWrong { left: attempt.left, role: subject.role });
     };
-    let new = pins.hash(new).await?;
+    let new = pins.hash(payload.new).await?;
     let by = Actor::Session(session.id);
     let old = PinCheck::Verified { hash };
     bank.store.set_pin_hash(subject.id, new.as_phc().to_owned(), old, by, now).await?;

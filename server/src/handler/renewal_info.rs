@@ -29,7 +29,7 @@ pub async fn get(bank: &Bank, certificate: &str, headers: &HeaderMap) -> Result<
     let not_after = holder.certificate.not_after;
     let info = RenewalInfo {
         suggested_window: wire::window(&bank.policy.suggested_window(not_after))?,
-        explanation_url: bank.policy.explanation_url.as_ref().and_then(|url| url.parse().ok()),
+        explanation_url: bank.policy.explanation_url.clone(),
         enforced_window: wire::window(&bank.policy.window(not_after))?,
     };
     let mut reply = Reply::json(StatusCode::OK, &info);

@@ -69,8 +69,7 @@ fn admit(holder: &Holder, purpose: Purpose, now: koshin_protocol::time::Time) ->
 
 /// Refuses what the bank does not support, before anything changes.
 pub(super) fn environment(bank: &Bank, environment: &Environment) -> Result<(), Error> {
-    let rules = wire::environments(&bank.policy);
-    if rules.is_empty() || supports(&rules, environment) { Ok(()) } else { Err(Error::Environment) }
+    if supports(&bank.policy.environments, environment) { Ok(()) } else { Err(Error::Environment) }
 }
 
 /// Checks the PIN where the bank asks for it. The attempt is counted before it is looked at, so that guesses in parallel
@@ -81,7 +80,7 @@ pub(super) async fn check_pin(
     claimed: Option<&Pin>,
     now: koshin_protocol::time::Time,
 ) -> Result<PinCheck, Error> {
-    let asked = bank.policy.pin.as_ref().is_some_and(|rules| rules.required);
+    let asked = bank.policy.pin.as_ref().is_some_and(|rules| rules.rule.required());
     let Some(pins) = bank.pins.as_ref().filter(|_| asked && subject.pin != PinState::None) else {
         return Ok(PinCheck::NotAsked);
     };
@@ -92,7 +91,7 @@ pub(super) async fn check_pin(
     let attempt = bank.store.begin_pin_attempt(subject.id, now).await?;
     let stored = attempt.hash.as_deref().map(pin::PinHash::from_phc).transpose();
     let stored = stored.map_err(|error| Error::Registry(error.to_string()))?;
-    let right = pins.verify(pin::Pin::claimed(claimed.expose()), stored.as_ref()).await?;
+    let right = pins.verify(claimed.clone(), stored.as_ref()).await?;
     match attempt.hash {
         Some(hash) if right => Ok(PinCheck::Verified { hash }),
         _ => {

@@ -94,8 +94,8 @@ const TAKE_KEY: &str =
     "INSERT INTO taken_key (thumbprint, taken) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
 const INSERT_ORDER: &str = "
     INSERT INTO orders (id, subject, replaces, reissue, key, key_store, environment, csr, created,
-                        state, predecessor_expired)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+                        entered, state, predecessor_expired)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11)";
 const INSERT_CERTIFICATE: &str = "
     INSERT INTO certificate (cert_id, issuer, serial, fingerprint, key, subject, from_order,
                              not_before, not_after, state, stored, der)

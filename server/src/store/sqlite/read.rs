@@ -243,7 +243,7 @@ macro_rules! order {
     ($where:literal) => {
         concat!(
             "SELECT o.id AS order_id, o.subject AS order_subject, s.contract, o.reissue,
-                    o.key AS order_key, o.key_store AS order_key_store, o.csr, o.created,
+                    o.key AS order_key, o.key_store AS order_key_store, o.csr, o.created, o.entered,
                     o.state AS order_state, o.predecessor_expired, o.rollback, o.rollback_until,
                     o.cause, o.reserved_serial, o.reserved_tbs, s.name_der,
                     p.cert_id AS replaces_id, p.not_after AS replaces_not_after, ",
@@ -301,6 +301,7 @@ pub(super) fn order_row(row: &Row<'_>) -> rusqlite::Result<OrderRow> {
         key: row.get::<_, Sql<Thumbprint>>("order_key")?.0,
         csr: Arc::from(row.get_ref("csr")?.as_blob()?),
         created: row.get::<_, Sql<Time>>("created")?.0,
+        entered: row.get::<_, Sql<Time>>("entered")?.0,
         state: order_state(row)?,
         certificate,
     })

@@ -131,7 +131,8 @@ const ORDER: &str = "
     WHERE o.id = ?1";
 const SET_ORDER: &str = "
     UPDATE orders SET state = ?2, predecessor_expired = ?3, rollback = ?4, rollback_until = ?5,
-                      cause = ?6
+                      cause = ?6,
+                      entered = CASE state WHEN ?2 THEN entered ELSE ?7 END
     WHERE id = ?1";
 
 /// Orders.
@@ -186,7 +187,8 @@ impl Transition<'_> {
                             columns.predecessor_expired,
                             columns.rollback,
                             columns.rollback_until,
-                            columns.cause
+                            columns.cause,
+                            Sql(self.now)
                         ],
                     )?;
                     self.changed(line.contract, "order", id, columns.state);

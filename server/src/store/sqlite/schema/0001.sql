@@ -70,6 +70,8 @@ CREATE TABLE orders (
     environment      TEXT,
     csr              BLOB NOT NULL,
     created          INTEGER NOT NULL,
+    -- When it entered the state that it is in.
+    entered          INTEGER NOT NULL,
     state            TEXT NOT NULL CHECK (state IN
                      ('processing', 'valid', 'completed', 'canceled', 'invalid', 'rolledBack')),
     -- Of a renewal in processing or valid: whether its predecessor is past its notAfter.
