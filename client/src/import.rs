@@ -1,7 +1,7 @@
 //! Taking in a key and certificate that were made elsewhere: PEM, DER, PKCS#8, PKCS#1, SEC1, and PKCS#12 of any age.
 //!
 //! PKCS#12 comes in three kinds that customers have: OpenSSL 3's (AES), what banks handed out for years (3DES, RC2), and
-//! what Firefox and NSS's `pk12util` export, which is BER and not DER ([`ber`]).
+//! what Firefox and NSS's `pk12util` export, which is BER and not DER.
 
 mod ber;
 mod pkcs12;
