@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::store::id::{ContractId, InvalidId};
+use crate::store::{Store, StoreError};
 pub use export::{Export, ExportError};
 pub use record::{Change, Entry, Principal};
 
@@ -164,6 +165,49 @@ impl Verification {
             Some(_) | None => Ok(self.last.map(|(sequence, hash)| Head { chain, sequence, hash })),
         }
     }
+}
+
+/// Why an audit could not be found sound.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum VerifyError {
+    /// It was tampered with.
+    #[error(transparent)]
+    Tampered(#[from] Tampered),
+    /// It could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// As many records as are read at once.
+const PAGE: u32 = 1000;
+
+/// Checks every chain of a store, and each against its exported head. The answer is the heads as they
+/// are now. Records that are written meanwhile are checked as well.
+pub async fn verify(
+    store: &dyn Store,
+    exported: Option<&Export>,
+) -> Result<Vec<Head>, VerifyError> {
+    let mut chains: Vec<Chain> =
+        store.audit_heads().await?.into_iter().map(|head| head.chain).collect();
+    chains.extend(exported.into_iter().flat_map(|export| &export.heads).map(|head| head.chain));
+    chains.sort_unstable();
+    chains.dedup();
+    let mut heads = Vec::with_capacity(chains.len());
+    for chain in chains {
+        let exported = exported.and_then(|export| export.head(chain));
+        let mut verification = Verification::new(chain, exported);
+        loop {
+            let page = store.audit(chain, verification.sequence(), PAGE).await?;
+            if page.is_empty() {
+                break;
+            }
+            for record in &page {
+                verification.next(record)?;
+            }
+        }
+        heads.extend(verification.finish()?);
+    }
+    Ok(heads)
 }
 
 impl Hash {

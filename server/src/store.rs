@@ -12,6 +12,7 @@
 
 pub mod change;
 pub mod id;
+pub mod latest_crl;
 mod refused;
 pub mod row;
 pub mod sqlite;
@@ -80,7 +81,10 @@ pub enum StoreError {
         /// The newest that is known.
         known: u32,
     },
-    /// Another process of the bank serves from the file, or it cannot be opened.
+    /// The file is a backup: it may not know of revocations that were published since.
+    #[error("this is a backup; restore it first, with the latest CRL and the exported audit heads")]
+    Backup,
+    /// The file cannot be opened or made.
     #[error("cannot open {path}: {reason}")]
     Open {
         /// Which file.

@@ -8,10 +8,13 @@ mod backup;
 mod column;
 mod expire;
 mod order;
+#[cfg(debug_assertions)]
+mod plan;
 mod read;
 mod reader;
 mod registry;
 mod reissue;
+mod restore;
 mod revocation;
 mod schema;
 mod session;
@@ -44,6 +47,7 @@ use super::row::{
 };
 use super::{Failure, Read, Store, StoreError, Write};
 use crate::audit::{AuditRecord, Chain, Head};
+pub use restore::{Lost, Restore, RestoreError, RestoreReport, restore};
 
 /// As many connections read at once.
 const READERS: usize = 4;
@@ -61,6 +65,7 @@ impl Sqlite {
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
         let path = path.into();
         let connection = open(&path)?;
+        backup::refuse_copy(&connection)?;
         let readers = Readers::open(&path, READERS)?;
         let writer = Writer::start(connection)?;
         Ok(Self { path, writer, readers, touches: Touches::default() })

@@ -1,8 +1,12 @@
 //! A store in a folder of its own, with a CA for it and a clock that tests move.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use der::asn1::{AnyRef, BitStringRef};
+use der::{Decode, Encode, Sequence};
+use koshin_protocol::algorithm::{Algorithm, X509Algorithm};
 use koshin_protocol::cert_id::CertId;
 use koshin_protocol::certificate::{
     Attribute, Certificate, KeyUsages, Kind, Name, Profile, key_id,
@@ -11,12 +15,14 @@ use koshin_protocol::jwk::{PublicKey, Thumbprint};
 use koshin_protocol::sign::{Es256Key, Signer};
 use koshin_protocol::state::order::Finality;
 use koshin_protocol::time::{Period, Time};
+use koshin_server::ca::{Authority, Crl, Entry, Reason as CrlReason};
+use koshin_server::config::Origin;
 use koshin_server::store::change::{
     Actor, Confirm, Enroll, Import, ImportOutcome, LogOn, LoggedOn, NewContract, NewReissue,
     PinCheck, PlaceOrder, Placed, Revoke, Signed, Undo,
 };
 use koshin_server::store::id::{ContractId, Fingerprint, OrderId, ReissueId, SessionId, SubjectId};
-use koshin_server::store::row::{OrderRow, Purpose, Reason, ReissueRow, Role};
+use koshin_server::store::row::{OrderRow, Purpose, Reason, ReissueRow, RevocationRow, Role};
 use koshin_server::store::sqlite::Sqlite;
 use koshin_server::store::{Failure, Refused, Store};
 use tempfile::TempDir;
@@ -33,6 +39,10 @@ pub fn at(seconds: i64) -> Time {
 /// The `n`th key of the tests: the same in every run.
 pub fn key(n: u64) -> PublicKey {
     signer(n).public_key().clone()
+}
+
+fn random() -> [u8; 8] {
+    *OrderId::random().as_bytes().first_chunk().expect("16 bytes")
 }
 
 fn signer(n: u64) -> Es256Key {
@@ -53,12 +63,69 @@ pub fn name(text: &str) -> Name {
 pub struct Ca {
     signer: Es256Key,
     name: Name,
+    /// Apart from every other CA of the tests, in whatever process.
+    base: [u8; 8],
     serial: AtomicU64,
+}
+
+#[derive(Sequence)]
+struct SignedList<'a> {
+    tbs: AnyRef<'a>,
+    algorithm: AnyRef<'a>,
+    signature: BitStringRef<'a>,
 }
 
 impl Ca {
     pub fn new() -> Self {
-        Self { signer: signer(u64::MAX), name: name("Test CA"), serial: AtomicU64::new(1) }
+        Self {
+            signer: signer(u64::MAX),
+            name: name("Test CA"),
+            base: random(),
+            serial: AtomicU64::new(1),
+        }
+    }
+
+    /// Its own certificate.
+    pub fn certificate(&self) -> Certificate {
+        let profile = Profile {
+            serial: &[1],
+            issuer: &self.name,
+            not_before: at(START - 3650 * DAY),
+            not_after: at(START + 3650 * DAY),
+            subject: &self.name,
+            key: self.signer.public_key(),
+            kind: Kind::Authority { path_length: None },
+            key_usages: KeyUsages::AUTHORITY,
+            extended_key_usages: &[],
+            authority_key_id: None,
+            crl: &[],
+        };
+        profile.sign(&self.signer).expect("a certificate")
+    }
+
+    /// A CRL in DER.
+    pub fn crl(&self, number: u64, now: Time, revoked: &[RevocationRow]) -> Vec<u8> {
+        let own = self.certificate();
+        let origin = Origin::parse("https://bank.example").expect("an origin");
+        let authority = Authority::new(own.clone(), vec![own], Algorithm::Es256, &origin);
+        let authority = authority.expect("an authority");
+        let entries = revoked.iter().map(|row| Entry {
+            serial: &row.serial,
+            revoked_at: row.revoked_at,
+            reason: row.crl_reason.and_then(CrlReason::from_code),
+        });
+        let list = Crl::new(&authority, number, now, Period::from_days(7), entries);
+        let list = list.expect("a list");
+        let signature = self.signer.sign(list.tbs()).expect("signed");
+        let signature = p256::ecdsa::Signature::from_slice(&signature).expect("r and s").to_der();
+        let algorithm = X509Algorithm::EcdsaSha256.to_der();
+        SignedList {
+            tbs: AnyRef::from_der(list.tbs()).expect("DER"),
+            algorithm: AnyRef::from_der(&algorithm).expect("DER"),
+            signature: BitStringRef::from_bytes(signature.as_bytes()).expect("a bit string"),
+        }
+        .to_der()
+        .expect("DER")
     }
 
     /// The first part of its certificates' certIDs.
@@ -78,8 +145,10 @@ impl Ca {
         (not_before, not_after): (i64, i64),
         serial: u64,
     ) -> Certificate {
-        let mut bytes = [0x40; 12];
-        bytes[4..].copy_from_slice(&serial.to_be_bytes());
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&self.base);
+        bytes[0] = 0x40;
+        bytes[8..].copy_from_slice(&serial.to_be_bytes());
         let id = self.id();
         let profile = Profile {
             serial: &bytes,
@@ -100,7 +169,9 @@ impl Ca {
 
 /// A store, its CA and its clock.
 pub struct Bank {
-    pub folder: TempDir,
+    folder: PathBuf,
+    /// Removed with the bank, unless the folder is somebody else's.
+    _temporary: Option<TempDir>,
     pub store: Arc<Sqlite>,
     pub ca: Ca,
     clock: AtomicI64,
@@ -145,19 +216,38 @@ pub fn token<T: std::fmt::Debug>(answer: Result<T, Failure>) -> &'static str {
 impl Bank {
     pub async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Arc::new(Sqlite::open(folder.path().join("koshin.db")).expect("a store"));
-        let contract = ContractId::random();
+        let path = folder.path().to_owned();
+        Self::with(path, Some(folder)).await
+    }
+
+    /// A bank in a folder that stays, with what is in it.
+    pub async fn at(folder: &Path) -> Self {
+        Self::with(folder.to_owned(), None).await
+    }
+
+    async fn with(folder: PathBuf, temporary: Option<TempDir>) -> Self {
+        let store = Arc::new(Sqlite::open(folder.join("koshin.db")).expect("a store"));
         let bank = Self {
             folder,
+            _temporary: temporary,
             store,
             ca: Ca::new(),
             clock: AtomicI64::new(START),
             keys: AtomicU64::new(1),
-            contract,
+            contract: ContractId::from_bytes([1; 16]),
         };
-        let new = NewContract { id: contract, name: "株式会社テスト".to_owned() };
+        let new = NewContract { id: bank.contract, name: "株式会社テスト".to_owned() };
         bank.store.add_contract(new, Actor::Bank, bank.now()).await.expect("a contract");
         bank
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A key that no other process has.
+    pub fn fresh_key(&self) -> u64 {
+        u64::from_be_bytes(random())
     }
 
     pub fn now(&self) -> Time {
@@ -185,7 +275,7 @@ impl Bank {
         let name = name(text);
         let now = self.now().unix();
         let validity = (now - 345 * DAY, now + 20 * DAY);
-        let certificate = self.ca.sign(&name, self.new_key(), validity);
+        let certificate = self.ca.sign(&name, self.fresh_key(), validity);
         let subject = SubjectId::random();
         let import = Import { certificate: certificate.clone(), contract, subject, role };
         let outcomes =

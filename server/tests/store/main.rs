@@ -2,5 +2,11 @@
 
 #![allow(missing_docs, unreachable_pub, reason = "a test names its rule, and nobody imports it")]
 
+mod audit;
 mod bank;
+mod crash;
+mod invariants;
 mod orders;
+mod race;
+mod random;
+mod restore;

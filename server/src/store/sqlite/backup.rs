@@ -1,4 +1,4 @@
-//! Copies of the file, and going back to one (SPEC.md 14).
+//! Copies of the file (SPEC.md 14). A copy says of itself that it is one.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use rusqlite::backup::Backup;
 
-use super::column::all;
+use super::column::{all, one};
 use super::schema;
 use crate::store::StoreError;
 use crate::store::row::Integrity;
@@ -23,10 +23,18 @@ pub(super) fn write(connection: &Connection, path: &Path) -> Result<(), StoreErr
     }
     let mut copy = Connection::open(path).map_err(|error| failed(error.to_string()))?;
     Backup::new(connection, &mut copy)?.run_to_completion(PAGES, PAUSE, None)?;
+    copy.pragma_update(None, "journal_mode", "DELETE")?;
+    copy.execute("INSERT INTO backup (only) VALUES (1) ON CONFLICT DO NOTHING", [])?;
     copy.close().map_err(|(_, error)| StoreError::from(error))?;
     std::fs::File::open(path)
         .and_then(|file| file.sync_all())
         .map_err(|error| failed(error.to_string()))
+}
+
+/// Refuses to serve from a copy: it may not know of revocations that were published since.
+pub(super) fn refuse_copy(connection: &Connection) -> Result<(), StoreError> {
+    let copy: Option<i64> = one(connection, "SELECT 1 FROM backup", [], |row| row.get(0))?;
+    copy.map_or(Ok(()), |_| Err(StoreError::Backup))
 }
 
 /// The database's own check, and its version.

@@ -10,7 +10,7 @@ use koshin_protocol::state::reissue::{Pending, Redeemed, Reissue, Revocation};
 use koshin_protocol::state::session::Purpose;
 use koshin_protocol::time::{Period, Time};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OptionalExtension, Params, Row};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row};
 
 use crate::audit::{Chain, Hash};
 use crate::store::StoreError;
@@ -291,24 +291,34 @@ fn text<T>(
     })
 }
 
+/// A statement, prepared once for its connection.
+fn prepare<'c>(
+    connection: &'c Connection,
+    sql: &'static str,
+) -> Result<CachedStatement<'c>, StoreError> {
+    #[cfg(debug_assertions)]
+    super::plan::check(connection, sql);
+    Ok(connection.prepare_cached(sql)?)
+}
+
 /// At most one row.
 pub(super) fn one<T>(
     connection: &Connection,
-    sql: &str,
+    sql: &'static str,
     params: impl Params,
     read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
 ) -> Result<Option<T>, StoreError> {
-    Ok(connection.prepare_cached(sql)?.query_row(params, read).optional()?)
+    Ok(prepare(connection, sql)?.query_row(params, read).optional()?)
 }
 
 /// Every row.
 pub(super) fn all<T>(
     connection: &Connection,
-    sql: &str,
+    sql: &'static str,
     params: impl Params,
     read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
 ) -> Result<Vec<T>, StoreError> {
-    let mut statement = connection.prepare_cached(sql)?;
+    let mut statement = prepare(connection, sql)?;
     let rows = statement.query_map(params, read)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -316,10 +326,10 @@ pub(super) fn all<T>(
 /// Runs a statement; the answer is how many rows it changed.
 pub(super) fn execute(
     connection: &Connection,
-    sql: &str,
+    sql: &'static str,
     params: impl Params,
 ) -> Result<usize, StoreError> {
-    Ok(connection.prepare_cached(sql)?.execute(params)?)
+    Ok(prepare(connection, sql)?.execute(params)?)
 }
 
 impl From<rusqlite::Error> for StoreError {

@@ -105,6 +105,7 @@ CREATE UNIQUE INDEX subject_has_one_open_order ON orders (subject)
 CREATE UNIQUE INDEX reissue_has_one_order ON orders (reissue) WHERE reissue IS NOT NULL;
 CREATE UNIQUE INDEX serial_is_reserved_once ON orders (reserved_serial)
     WHERE reserved_serial IS NOT NULL;
+CREATE INDEX order_of_predecessor ON orders (replaces) WHERE replaces IS NOT NULL;
 CREATE INDEX order_to_issue ON orders (lease) WHERE state = 'processing';
 CREATE INDEX order_to_roll_back ON orders (subject) WHERE rollback = 'until';
 
@@ -195,8 +196,7 @@ CREATE TABLE audit (
     PRIMARY KEY (chain, sequence)
 ) STRICT, WITHOUT ROWID;
 
--- Set by a restore until the revocations of the newest CRL were applied: the bank does not serve.
-CREATE TABLE restored (
-    only   INTEGER NOT NULL PRIMARY KEY CHECK (only = 1),
-    since  INTEGER NOT NULL
+-- Has a row in a backup, which is not to be served from before it was restored.
+CREATE TABLE backup (
+    only  INTEGER NOT NULL PRIMARY KEY CHECK (only = 1)
 ) STRICT;
