@@ -13,6 +13,7 @@ mod faulty;
 mod files;
 mod init;
 mod profile;
+mod tls;
 
 use std::fmt;
 use std::pin::Pin;
@@ -27,6 +28,7 @@ pub use self::faulty::{Fault, FaultyIssuer};
 pub use self::files::{FileError, Passphrase};
 pub use self::init::{InitError, NewAuthority};
 pub use self::profile::{Basis, Customer, Unissuable, Validity};
+pub use self::tls::{LoopbackTls, TlsCertificateError};
 
 use crate::config::Origin;
 use crate::route::Route;

@@ -92,6 +92,16 @@ impl Origin {
         self.0.split_once("://").map_or("", |(_, authority)| authority)
     }
 
+    /// The same scheme and host at another port: for listeners whose port the system chose.
+    pub fn at_port(&self, port: u16) -> Option<Self> {
+        let (scheme, authority) = self.0.split_once("://")?;
+        let host = match authority.rsplit_once(':') {
+            Some((host, old)) if old.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            _ => authority,
+        };
+        Self::parse(&format!("{scheme}://{host}:{port}"))
+    }
+
     /// Whether it is `http`.
     pub fn is_plain(&self) -> bool {
         self.0.starts_with("http://")
@@ -178,6 +188,16 @@ impl Config {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = read(path)?;
         Self::parse(path, &text)
+    }
+
+    /// The file of the database.
+    pub fn database(&self) -> PathBuf {
+        self.data.join("koshin.db")
+    }
+
+    /// The folder of the CA.
+    pub fn authority(&self) -> PathBuf {
+        self.data.join("ca")
     }
 
     /// Reads `text` as the content of the file at `path`, and the policy it names.

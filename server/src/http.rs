@@ -47,6 +47,16 @@ pub trait Service: Send + Sync + 'static {
     }
 }
 
+impl<S: Service> Service for std::sync::Arc<S> {
+    async fn call(&self, request: Request<Bytes>, peer: SocketAddr) -> Response<Bytes> {
+        S::call(self, request, peer).await
+    }
+
+    fn refuse(&self, refusal: Refusal, headers: &HeaderMap) -> Response<Bytes> {
+        S::refuse(self, refusal, headers)
+    }
+}
+
 /// Put into a response's extensions: the edge closes the connection (over HTTP/2: resets the
 /// stream) instead of sending that response.
 #[derive(Clone, Copy, Debug)]

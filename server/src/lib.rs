@@ -9,6 +9,7 @@
 //! | the edge to the network | [`http`] |
 //! | a request's way | [`bank`], [`route`], [`request`], [`handler`], [`reply`], [`error`] |
 //! | certificates and CRLs on their way out | [`issue`], [`publish`] |
+//! | a new bank, and a running one | [`init`], [`start`], [`background`] |
 //! | watching and testing | [`watch`], [`mischief`] |
 
 pub mod config;
@@ -43,5 +44,9 @@ pub mod publish;
 pub mod error;
 pub mod reply;
 pub mod wire;
+
+pub mod background;
+pub mod init;
+pub mod start;
 
 mod keys;

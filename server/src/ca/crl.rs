@@ -184,7 +184,7 @@ struct AuthorityKeyId {
 }
 
 /// RFC 5280 5.1.2.4: `UTCTime` through 2049, `GeneralizedTime` after.
-fn x509_time(time: Time) -> der::Result<X509Time> {
+pub(super) fn x509_time(time: Time) -> der::Result<X509Time> {
     let seconds = u64::try_from(time.unix()).map_err(|_| der::ErrorKind::DateTime)?;
     let since = std::time::Duration::from_secs(seconds);
     UtcTime::from_unix_duration(since)

@@ -91,6 +91,11 @@ impl Embedded {
         Ok(Self { authority, key, receipts, root_crl })
     }
 
+    /// The issuing CA's key.
+    pub(super) fn signer(&self) -> &dyn Signer {
+        &self.key
+    }
+
     /// What signs receipts.
     pub fn receipts(&self) -> &Receipts {
         &self.receipts
