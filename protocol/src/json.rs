@@ -4,6 +4,8 @@
 //! Whether a member is known is the business of the type that is read: request payloads carry
 //! `#[serde(deny_unknown_fields)]`, responses do not.
 
+mod objects;
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -68,7 +70,8 @@ fn read<T: DeserializeOwned>(bytes: &[u8], controls: Controls) -> Result<T, Json
     }
     let text = std::str::from_utf8(bytes).map_err(|_| JsonError::NotUtf8)?;
     Scan::run(text, controls)?;
-    serde_json::from_str(text).map_err(JsonError::Shape)
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    objects::deserialize(&mut deserializer).map_err(JsonError::Shape)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -224,6 +227,29 @@ mod tests {
 
     fn refusal(text: &str) -> JsonError {
         parse::<Value>(text.as_bytes()).expect_err(text)
+    }
+
+    #[test]
+    fn a_struct_is_an_object_at_every_depth_and_never_an_array_of_its_members() {
+        #[derive(Debug, PartialEq, serde::Deserialize)]
+        struct Inner {
+            a: u8,
+        }
+        #[derive(Debug, PartialEq, serde::Deserialize)]
+        struct Outer {
+            inner: Option<Inner>,
+            list: Vec<Inner>,
+        }
+        let read = |text: &str| parse::<Outer>(text.as_bytes());
+        let outer = read(r#"{"inner":{"a":1},"list":[{"a":2}]}"#).expect("objects");
+        assert_eq!(outer, Outer { inner: Some(Inner { a: 1 }), list: vec![Inner { a: 2 }] });
+        for array in [
+            r#"[{"a":1},[{"a":2}]]"#,
+            r#"{"inner":[1],"list":[{"a":2}]}"#,
+            r#"{"inner":{"a":1},"list":[[2]]}"#,
+        ] {
+            assert!(matches!(read(array), Err(JsonError::Shape(_))), "{array}");
+        }
     }
 
     #[test]
