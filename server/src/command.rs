@@ -1,9 +1,11 @@
 //! The command line: its words, and how each ends.
 
+mod bank;
 mod check_config;
 mod failure;
 mod init;
 mod output;
+mod provision;
 mod serve;
 
 use std::path::PathBuf;
@@ -59,6 +61,7 @@ enum Command {
     Init(init::Init),
     Serve(serve::Serve),
     CheckConfig(check_config::CheckConfig),
+    Provision(provision::Provision),
 }
 
 /// Does what the command line says; the answer is the process's exit code.
@@ -69,6 +72,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         Command::Init(init) => init.run(output),
         Command::Serve(serve) => serve.run(&global, output),
         Command::CheckConfig(check) => check.run(&global, output),
+        Command::Provision(provision) => provision.run(&global),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

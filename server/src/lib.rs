@@ -10,7 +10,7 @@
 //! | a request's way | [`bank`], [`route`], [`request`], [`handler`], [`reply`], [`error`] |
 //! | certificates and CRLs on their way out | [`issue`], [`publish`] |
 //! | a new bank, and a running one | [`init`], [`start`], [`background`] |
-//! | watching and testing | [`watch`], [`mischief`] |
+//! | watching and testing | [`watch`], [`mischief`], [`provision`] |
 
 pub mod config;
 pub mod policy;
@@ -47,6 +47,7 @@ pub mod wire;
 
 pub mod background;
 pub mod init;
+pub mod provision;
 pub mod start;
 
 mod keys;

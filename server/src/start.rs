@@ -38,6 +38,7 @@ use crate::keys::Keys;
 use crate::mischief::{Mischief, Mischievous};
 use crate::nonce::Nonces;
 use crate::pin::{PinError, Pins};
+use crate::provision::{self, Answer, ProvisionError, Request};
 use crate::route::Route;
 use crate::store::StoreError;
 use crate::store::sqlite::Sqlite;
@@ -124,6 +125,7 @@ pub async fn start_by(mut config: Config, clock: Arc<dyn Clock>) -> Result<Runni
         store,
         trigger,
         readiness,
+        testing: config.testing,
         watching,
         serving,
         background,
@@ -139,6 +141,7 @@ pub struct Running {
     store: Arc<Sqlite>,
     trigger: Trigger,
     readiness: Readiness,
+    testing: bool,
     watching: Option<(SocketAddr, JoinHandle<()>)>,
     serving: JoinHandle<Drained>,
     background: Vec<JoinHandle<()>>,
@@ -164,6 +167,14 @@ impl Running {
     /// The bank itself: its store, its CA, its clock.
     pub fn bank(&self) -> &Arc<Bank> {
         &self.bank
+    }
+
+    /// Makes a subject and its certificate, if the bank is a test environment (SPEC.md B.1).
+    pub async fn provision(&self, request: &Request) -> Result<Answer, ProvisionError> {
+        if !self.testing {
+            return Err(ProvisionError::NotTesting);
+        }
+        provision::provision(&self.bank, request).await
     }
 
     /// Serves until `stop` is asked for, and returns when everything that was taken on is finished.
