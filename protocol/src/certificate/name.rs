@@ -226,7 +226,7 @@ fn escape(value: &str) -> String {
             }
             control if control.is_control() => {
                 for byte in control.encode_utf8(&mut [0; 4]).bytes() {
-                    write!(text, "\\{byte:02x}").expect("writing to a String");
+                    write!(text, "\\{byte:02X}").expect("writing to a String");
                 }
             }
             other => text.push(other),
@@ -263,7 +263,7 @@ mod tests {
             (" a b ", r"CN=\ a b\ "),
             (" ", r"CN=\ "),
             ("a+b;c<d>e\\f=g", r"CN=a\+b\;c\<d\>e\\f=g"),
-            ("Before\rAfter", r"CN=Before\0dAfter"),
+            ("Before\rAfter", r"CN=Before\0DAfter"),
             ("\0\u{85}", r"CN=\00\c2\85"),
         ] {
             assert_eq!(common_name(value), text);

@@ -3,7 +3,9 @@
 
 mod cert_id;
 mod csr;
+mod encoding;
 mod file;
+mod jwk;
 mod jws;
 mod mutation;
 mod outcome;
@@ -19,9 +21,15 @@ use outcome::Outcome;
 /// What this crate makes of an input.
 fn run(topic: &str, input: &Value) -> Outcome {
     match topic {
+        "base64url" => encoding::base64url(input),
         "cert_id" => cert_id::run(input),
         "csr" => csr::run(input),
+        "json" => encoding::json(input),
+        "jwk" => jwk::run(input),
         "jws" => jws::run(input),
+        "name" => encoding::name(input),
+        "time" => encoding::time(input),
+        "url" => encoding::url(input),
         other => panic!("no runner for the topic {other}"),
     }
 }

@@ -133,7 +133,7 @@ mod tests {
             "CN= x",
             r"CN=x\",
             r"CN=\78",
-            r"CN=\0D",
+            r"CN=\0d",
             "CN=#0c017",
             "CN=#0C0178",
             "CN=#0c0178",
