@@ -1,0 +1,14 @@
+//! The bank against SPEC.md: each test's name states the rule, the comment above it the requirements that it shows.
+//!
+//! Requests go to [`koshin_server::bank::Bank`] itself, with no socket between: what the edge adds has its tests in
+//! `edge`.
+
+#![allow(missing_docs, unreachable_pub, reason = "a test names its rule, and nobody imports it")]
+
+mod answer;
+mod bank;
+mod deeds;
+mod person;
+mod request;
+
+mod renewal;
