@@ -264,7 +264,7 @@ mod tests {
             (" ", r"CN=\ "),
             ("a+b;c<d>e\\f=g", r"CN=a\+b\;c\<d\>e\\f=g"),
             ("Before\rAfter", r"CN=Before\0DAfter"),
-            ("\0\u{85}", r"CN=\00\c2\85"),
+            ("\0\u{85}", r"CN=\00\C2\85"),
         ] {
             assert_eq!(common_name(value), text);
         }
