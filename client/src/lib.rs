@@ -1,5 +1,22 @@
 //! The user's side of Koshin.
 
+use std::future::Future;
+use std::pin::Pin;
+
+pub mod bank;
+pub mod order;
+pub mod session;
+
+pub mod clock;
+pub mod consent;
+pub mod environment;
+pub mod progress;
+pub mod transport;
+
+pub mod retry;
+pub mod trust;
+pub mod window;
+
 pub mod identity;
 pub mod import;
 pub mod journal;
@@ -7,3 +24,12 @@ pub mod keystore;
 
 pub mod files;
 pub mod pem;
+
+pub mod error;
+
+mod blocking;
+
+pub use self::error::{Class, Error};
+
+/// A future that a trait's method returns.
+pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

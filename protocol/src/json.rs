@@ -49,6 +49,12 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
     read(bytes, Controls::Allowed)
 }
 
+/// Reads a document of a response that may be longer than others: a contract (SPEC.md 4.2, ENC-20).
+/// The caller has bounded its length.
+pub fn parse_long<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
+    read_bounded(bytes, Controls::Allowed)
+}
+
 /// Reads a document of a request, whose strings contain no control characters.
 pub fn parse_request<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
     read(bytes, Controls::Refused)
@@ -68,6 +74,10 @@ fn read<T: DeserializeOwned>(bytes: &[u8], controls: Controls) -> Result<T, Json
     if bytes.len() > MAX_DOCUMENT {
         return Err(JsonError::TooLong);
     }
+    read_bounded(bytes, controls)
+}
+
+fn read_bounded<T: DeserializeOwned>(bytes: &[u8], controls: Controls) -> Result<T, JsonError> {
     let text = std::str::from_utf8(bytes).map_err(|_| JsonError::NotUtf8)?;
     Scan::run(text, controls)?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
