@@ -9,6 +9,7 @@ mod jwk;
 mod jws;
 mod mutation;
 mod outcome;
+mod state;
 
 use std::process::ExitCode;
 
@@ -28,6 +29,7 @@ fn run(topic: &str, input: &Value) -> Outcome {
         "jwk" => jwk::run(input),
         "jws" => jws::run(input),
         "name" => encoding::name(input),
+        "state" => state::run(input),
         "time" => encoding::time(input),
         "url" => encoding::url(input),
         other => panic!("no runner for the topic {other}"),

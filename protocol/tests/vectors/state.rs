@@ -1,0 +1,291 @@
+//! The four state machines.
+
+use koshin_protocol::problem::Token;
+use koshin_protocol::revocation;
+use koshin_protocol::state::certificate::{self, Certificate};
+use koshin_protocol::state::order::{
+    self, Cause, Completed, Finality, Invalid, Kind, Offer, Order, Predecessor, Processing,
+    RollbackRight, Valid,
+};
+use koshin_protocol::state::reissue::{self, Pending, Redeemed, Reissue, Revocation};
+use koshin_protocol::state::session::{self, Active, Ended, Need, Purpose, Session};
+use koshin_protocol::time::Time;
+use serde_json::{Value, json};
+
+use super::outcome::Outcome;
+
+/// The bank's time in every vector; other times are told in words.
+const NOW: i64 = 1_800_000_000;
+
+fn at(seconds: i64) -> Time {
+    Time::from_unix(seconds).expect("a time of this century")
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value[name].as_str().unwrap_or_else(|| panic!("the input has no text {name}: {value}"))
+}
+
+pub(crate) fn run(input: &Value) -> Outcome {
+    match text(input, "machine") {
+        "order" => of_order(input),
+        "certificate" => of_certificate(input),
+        "session" => of_session(input),
+        "reissue" => of_reissue(input),
+        other => panic!("no machine {other}"),
+    }
+}
+
+fn of_order(input: &Value) -> Outcome {
+    match order_state(&input["state"]).step(order_event(&input["event"])) {
+        Err(refused) => Outcome::refused(refused.token, "state"),
+        Ok(stepped) => {
+            let mut does: Vec<&str> = stepped.effects.iter().map(|one| effect(*one)).collect();
+            does.sort_unstable();
+            let status = stepped.state.status().as_str();
+            let outcome = Outcome::valid(json!({ "state": status, "does": does }));
+            match stepped.state {
+                Order::Processing(Processing { kind }) | Order::Valid(Valid { kind }) => match kind
+                {
+                    Kind::Renewal { predecessor: Predecessor::Unexpired } => {
+                        outcome.and("predecessor", "unexpired")
+                    }
+                    Kind::Renewal { predecessor: Predecessor::Expired } => {
+                        outcome.and("predecessor", "expired")
+                    }
+                    Kind::Enrollment => outcome,
+                },
+                Order::Completed(Completed { rollback }) => match rollback {
+                    RollbackRight::Until(_) => outcome.and("rollback", "open"),
+                    RollbackRight::Ended => outcome.and("rollback", "ended"),
+                    RollbackRight::Disabled => outcome.and("rollback", "disabled"),
+                },
+                Order::Canceled | Order::Invalid(_) | Order::RolledBack => outcome,
+            }
+        }
+    }
+}
+
+fn order_state(state: &Value) -> Order {
+    let kind = || match (text(state, "kind"), state["predecessor"].as_str()) {
+        ("renewal", Some("unexpired")) => Kind::Renewal { predecessor: Predecessor::Unexpired },
+        ("renewal", Some("expired")) => Kind::Renewal { predecessor: Predecessor::Expired },
+        ("enrollment", None) => Kind::Enrollment,
+        other => panic!("no kind {other:?}"),
+    };
+    match text(state, "status") {
+        "processing" => Order::Processing(Processing { kind: kind() }),
+        "valid" => Order::Valid(Valid { kind: kind() }),
+        "completed" => {
+            let rollback = match text(state, "rollback") {
+                "open" => RollbackRight::Until(at(NOW + 1000)),
+                "lastSecond" => RollbackRight::Until(at(NOW)),
+                "over" => RollbackRight::Until(at(NOW - 1)),
+                "ended" => RollbackRight::Ended,
+                "disabled" => RollbackRight::Disabled,
+                other => panic!("no right {other}"),
+            };
+            Order::Completed(Completed { rollback })
+        }
+        "canceled" => Order::Canceled,
+        "invalid" => Order::Invalid(Invalid { cause: Cause::IssueFailed }),
+        "rolledBack" => Order::RolledBack,
+        other => panic!("no status {other}"),
+    }
+}
+
+fn order_event(event: &Value) -> order::Event {
+    use order::Event;
+    let within = event["rollbackWithin"].as_bool().unwrap_or(true);
+    let offer = if within { Offer::Until(at(NOW + 1000)) } else { Offer::Disabled };
+    let is_final = event["final"].as_bool().unwrap_or(false);
+    let finality = if is_final { Finality::Final } else { Finality::Revertible };
+    match text(event, "name") {
+        "issued" => Event::Issued,
+        "issueFailed" => Event::IssueFailed,
+        "cancel" => Event::Cancel,
+        "confirm" => Event::Confirm { finality, offer },
+        "firstUse" => Event::FirstUse { offer },
+        "rollback" => Event::Rollback { now: at(NOW) },
+        "predecessorExpired" => Event::PredecessorExpired,
+        "predecessorRevoked" => Event::PredecessorRevoked,
+        "successorOrdered" => Event::SuccessorOrdered,
+        "successorRevoked" => Event::SuccessorRevoked,
+        "subjectReissued" => Event::SubjectReissued,
+        other => panic!("no event {other}"),
+    }
+}
+
+fn effect(effect: order::Effect) -> &'static str {
+    use order::Effect;
+    match effect {
+        Effect::TellPredecessorsOrder => "tellPredecessorsOrder",
+        Effect::EndSessionsOfPredecessor => "endSessionsOfPredecessor",
+        Effect::SupersedePredecessor => "supersedePredecessor",
+        Effect::ConfirmSuccessor => "confirmSuccessor",
+        Effect::EndSessionsOfSuccessor => "endSessionsOfSuccessor",
+        Effect::RevokeSuccessor => "revokeSuccessor",
+        Effect::RestorePredecessor => "restorePredecessor",
+        Effect::CompleteReissue => "completeReissue",
+        Effect::FailReissue => "failReissue",
+        Effect::RevokeLateCertificate => "revokeLateCertificate",
+        Effect::DiscardSecondCertificate => "discardCertificate",
+    }
+}
+
+const CERTIFICATES: [(&str, Certificate); 5] = [
+    ("unconfirmed", Certificate::Unconfirmed),
+    ("current", Certificate::Current),
+    ("superseded", Certificate::Superseded),
+    ("revoked", Certificate::Revoked),
+    ("expired", Certificate::Expired),
+];
+
+fn of_certificate(input: &Value) -> Outcome {
+    use certificate::Event;
+    let named = |name: &str| CERTIFICATES.into_iter().find(|one| one.0 == name).expect("a state").1;
+    let event = match text(&input["event"], "name") {
+        "confirmed" => Event::Confirmed,
+        "superseded" => Event::Superseded,
+        "restored" => Event::Restored,
+        "revoked" => Event::Revoked,
+        "expired" => Event::Expired,
+        other => panic!("no event {other}"),
+    };
+    match named(text(input, "state")).step(event) {
+        Ok(stepped) => {
+            let name =
+                CERTIFICATES.into_iter().find(|one| one.1 == stepped.state).expect("named").0;
+            Outcome::valid(json!({ "state": name }))
+        }
+        Err(refused) => Outcome::refused(refused.token, "state"),
+    }
+}
+
+fn of_session(input: &Value) -> Outcome {
+    let state = &input["state"];
+    let before = match text(state, "status") {
+        "active" => {
+            let purpose = match text(state, "purpose") {
+                "renewal" => Purpose::Renewal,
+                "recovery" => Purpose::Recovery,
+                other => panic!("no purpose {other}"),
+            };
+            Session::Active(Active { purpose, idle: at(NOW + 600), absolute: at(NOW + 3600) })
+        }
+        "ended" => Session::Ended(Ended { reason: reason(text(state, "reason")) }),
+        other => panic!("no status {other}"),
+    };
+    match before.step(session_event(&input["event"])) {
+        Ok(stepped) => match stepped.state {
+            Session::Active(_) => Outcome::valid(json!({ "state": "active" })),
+            Session::Ended(Ended { reason }) => {
+                Outcome::valid(json!({ "state": "ended", "reason": reason.as_str() }))
+            }
+        },
+        Err(refused) => {
+            let stage = if refused.token == Token::SessionPurpose { "signer" } else { "signature" };
+            Outcome::refused(refused.token, stage)
+        }
+    }
+}
+
+fn reason(name: &str) -> session::Reason {
+    session::Reason::ALL.into_iter().find(|reason| reason.as_str() == name).expect("a reason")
+}
+
+fn session_event(event: &Value) -> session::Event {
+    use session::Event;
+    match text(event, "name") {
+        "signedRequest" => {
+            let need = match text(event, "need") {
+                "renewal" => Need::Renewal,
+                "recovery" => Need::Recovery,
+                "either" => Need::Either,
+                other => panic!("no need {other}"),
+            };
+            let now = match event["at"].as_str() {
+                None => NOW,
+                Some("lastIdleSecond") => NOW + 600,
+                Some("secondAfterIdle") => NOW + 601,
+                Some(other) => panic!("no time {other}"),
+            };
+            Event::Used { now: at(now), idle: at(now + 600), need }
+        }
+        "logoff" => Event::Logoff,
+        "idleTimePassed" => Event::Looked { now: at(NOW + 601) },
+        "absoluteTimePassed" => Event::Looked { now: at(NOW + 3601) },
+        other => Event::End(reason(other)),
+    }
+}
+
+const REISSUES: [&str; 7] =
+    ["pending", "redeemed", "completed", "failed", "canceled", "voided", "expired"];
+
+fn of_reissue(input: &Value) -> Outcome {
+    let why: revocation::Reason =
+        serde_json::from_value(input["reason"].clone()).expect("a reason of SPEC.md 7.15");
+    let revocation =
+        if why.revokes_at_once() { Revocation::AtOnce } else { Revocation::AtConfirmation };
+    let before = match text(input, "state") {
+        "pending" => Reissue::Pending(Pending { expires: at(NOW + 1000), revocation }),
+        "redeemed" => Reissue::Redeemed(Redeemed { revocation }),
+        "completed" => Reissue::Completed,
+        "failed" => Reissue::Failed,
+        "canceled" => Reissue::Canceled,
+        "voided" => Reissue::Voided,
+        "expired" => Reissue::Expired,
+        other => panic!("no state {other}"),
+    };
+    match before.step(reissue_event(&input["event"])) {
+        Ok(stepped) => {
+            let name = match stepped.state {
+                Reissue::Pending(_) => REISSUES[0],
+                Reissue::Redeemed(_) => REISSUES[1],
+                Reissue::Completed => REISSUES[2],
+                Reissue::Failed => REISSUES[3],
+                Reissue::Canceled => REISSUES[4],
+                Reissue::Voided => REISSUES[5],
+                Reissue::Expired => REISSUES[6],
+            };
+            let mut does: Vec<&str> =
+                stepped.effects.iter().map(|one| reissue_effect(*one)).collect();
+            does.sort_unstable();
+            Outcome::valid(json!({ "state": name, "does": does }))
+        }
+        Err(refused) => Outcome::refused(refused.token, "state"),
+    }
+}
+
+fn reissue_event(event: &Value) -> reissue::Event {
+    use reissue::Event;
+    match text(event, "name") {
+        "enrollmentSameKey" => Event::RedeemAgain,
+        "enrollmentNewKey" => {
+            let now = match event["at"].as_str() {
+                None => NOW,
+                Some("lastSecond") => NOW + 1000,
+                Some("secondAfter") => NOW + 1001,
+                Some(other) => panic!("no time {other}"),
+            };
+            Event::Redeem { now: at(now) }
+        }
+        "orderCompleted" => Event::OrderCompleted,
+        "orderInvalid" => Event::OrderInvalid,
+        "cancel" => Event::Cancel,
+        "newerReissue" => Event::Void,
+        "expiresPassed" => Event::Looked { now: at(NOW + 1001) },
+        other => panic!("no event {other}"),
+    }
+}
+
+fn reissue_effect(effect: reissue::Effect) -> &'static str {
+    use reissue::Effect;
+    match effect {
+        Effect::VoidFormerReissues => "voidFormerReissues",
+        Effect::EndOrdersOfSubject => "endRenewalOrders",
+        Effect::EndSessionsOfSubject => "endSessions",
+        Effect::RevokeOtherCertificates => "revokeOtherCertificates",
+        Effect::EndOwnOrder => "endOwnOrder",
+        Effect::PlaceOrder => "placeOrder",
+    }
+}
