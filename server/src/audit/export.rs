@@ -79,8 +79,8 @@ impl Export {
         let payload = Payload { time: self.time, heads: heads.collect() };
         let protected = base64url::encode(&to_json(&protected));
         let payload = base64url::encode(&to_json(&payload));
-        let signed = format!("{protected}.{payload}");
-        let signature = signer.sign(signed.as_bytes()).map_err(|_| ExportError::NotSigned)?;
+        let input = format!("{protected}.{payload}");
+        let signature = signer.sign(input.as_bytes()).map_err(|_| ExportError::NotSigned)?;
         let signature = base64url::encode(&signature);
         let jws = to_json(&Jws { protected, payload, signature });
         Ok(String::from_utf8(jws).expect("JSON is UTF-8"))
@@ -98,10 +98,10 @@ impl Export {
         if protected.typ != TYP {
             return Err(ExportError::Malformed);
         }
-        let signed = format!("{}.{}", jws.protected, jws.payload);
+        let input = format!("{}.{}", jws.protected, jws.payload);
         let signature = decode(&jws.signature)?;
         verifier
-            .verify(protected.alg, key, signed.as_bytes(), &signature)
+            .verify(protected.alg, key, input.as_bytes(), &signature)
             .map_err(|_| ExportError::BadSignature)?;
         let payload: Payload = serde_json::from_slice(&decode(&jws.payload)?).map_err(malformed)?;
         let heads = payload.heads.into_iter().map(PayloadHead::read).collect::<Result<_, _>>()?;

@@ -1,5 +1,7 @@
 //! A record's bytes: one line of JSON, always the same members in the same order.
 
+use std::fmt::Display;
+
 use koshin_protocol::base64url;
 use koshin_protocol::time::Time;
 use serde::{Deserialize, Serialize};
@@ -64,7 +66,7 @@ impl Entry {
     }
 
     /// And that an object changed its state by it.
-    pub fn change(&mut self, object: &'static str, id: impl ToString, state: &'static str) {
+    pub fn change(&mut self, object: &'static str, id: &impl Display, state: &'static str) {
         self.changes.push(Change { object, id: id.to_string(), state });
     }
 
@@ -135,7 +137,7 @@ mod tests {
     #[test]
     fn a_record_is_exactly_this_line() {
         let mut entry = Entry::new("orderPlaced", Principal::Operator("花子".to_owned()));
-        entry.change("order", "abc", "valid");
+        entry.change("order", &"abc", "valid");
         let entry = entry.with("form", "17").with("count", 3);
         let time = Time::from_unix(1_800_000_000).expect("a time");
         let record = entry.record(Chain::Bank, 2, Hash::NONE, time);

@@ -179,7 +179,7 @@ pub struct Unfinished {
 pub struct Reserved {
     /// Content octets of the serial's DER.
     pub serial: Vec<u8>,
-    /// The DER of the TBSCertificate.
+    /// The DER of the `TBSCertificate`.
     pub tbs: Vec<u8>,
 }
 

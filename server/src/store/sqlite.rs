@@ -1,4 +1,4 @@
-//! The embedded store: one SQLite file in WAL mode, flushed at every commit.
+//! The embedded store: one `SQLite` file in WAL mode, flushed at every commit.
 //!
 //! One thread writes and shares each flush among all who wait (`writer`); reads are done where they
 //! are asked for, on connections of their own (`reader`). A write is a `transition`: it gives events to
@@ -52,7 +52,7 @@ pub use restore::{Lost, Restore, RestoreError, RestoreReport, restore};
 /// As many connections read at once.
 const READERS: usize = 4;
 
-/// The store in one SQLite file.
+/// The store in one `SQLite` file.
 pub struct Sqlite {
     path: PathBuf,
     writer: Writer,
@@ -239,7 +239,7 @@ impl Store for Sqlite {
     }
 
     fn integrity(&self) -> Read<'_, Integrity> {
-        self.aside(|connection| backup::integrity(connection))
+        self.aside(backup::integrity)
     }
 
     fn backup(&self, path: PathBuf) -> Read<'_, ()> {

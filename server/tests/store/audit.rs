@@ -94,7 +94,10 @@ async fn a_cut_tail_is_found_against_the_exported_head_only() {
     let export = export(&bank).await;
     let exported = export.head(chain).expect("exported").sequence;
     bank.sql()
-        .execute("DELETE FROM audit WHERE sequence = ?1 AND length(chain) = 16", [exported as i64])
+        .execute(
+            "DELETE FROM audit WHERE sequence = ?1 AND length(chain) = 16",
+            [i64::try_from(exported).expect("a small number")],
+        )
         .expect("cut");
     verify(bank.store.as_ref(), None).await.expect("a shorter chain is a chain");
     assert_eq!(

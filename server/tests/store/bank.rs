@@ -246,7 +246,7 @@ impl Bank {
     }
 
     /// A key that no other process has.
-    pub fn fresh_key(&self) -> u64 {
+    pub fn fresh_key() -> u64 {
         u64::from_be_bytes(random())
     }
 
@@ -275,7 +275,7 @@ impl Bank {
         let name = name(text);
         let now = self.now().unix();
         let validity = (now - 345 * DAY, now + 20 * DAY);
-        let certificate = self.ca.sign(&name, self.fresh_key(), validity);
+        let certificate = self.ca.sign(&name, Self::fresh_key(), validity);
         let subject = SubjectId::random();
         let import = Import { certificate: certificate.clone(), contract, subject, role };
         let outcomes =
@@ -356,7 +356,7 @@ impl Bank {
         self.store.place_order(self.order(person, session, n, false), self.now()).await
     }
 
-    pub fn confirm_of(&self, order: OrderId, certificate: &Certificate) -> Confirm {
+    pub fn confirm_of(order: OrderId, certificate: &Certificate) -> Confirm {
         Confirm {
             order,
             fingerprint: fingerprint(certificate),
@@ -370,7 +370,7 @@ impl Bank {
         order: OrderId,
         certificate: &Certificate,
     ) -> Result<OrderRow, Failure> {
-        self.store.confirm_order(self.confirm_of(order, certificate), self.now()).await
+        self.store.confirm_order(Self::confirm_of(order, certificate), self.now()).await
     }
 
     pub async fn cancel(

@@ -41,7 +41,7 @@ async fn renew_for_ever(bank: Arc<Bank>, task: u32) {
         let person =
             bank.person(&format!("{} {task} {turn}", std::process::id()), Role::User).await;
         let session = bank.session(&person.certificate).await;
-        let n = bank.fresh_key();
+        let n = Bank::fresh_key();
         let placed = bank.place(&person, session, n).await.expect("placed");
         println!("\nvalid {}", placed.order.id);
         if turn % 3 == 0 {

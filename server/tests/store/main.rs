@@ -9,4 +9,5 @@ mod invariants;
 mod orders;
 mod race;
 mod random;
+mod registry;
 mod restore;

@@ -29,12 +29,12 @@ const KEPT: Period = Period::from_days(1);
 /// Writes down which sessions, certificates and reissues have ended.
 pub(super) fn expire(
     connection: &Connection,
-    touched: &[(SessionId, Time)],
+    last_uses: &[(SessionId, Time)],
     touches: &Touches,
     limit: u32,
     now: Time,
 ) -> Result<u32, Failure> {
-    for (session, time) in touched {
+    for (session, time) in last_uses {
         execute(connection, TOUCH, params![session, Sql(*time)])?;
     }
     run(connection, now, "timePassed", Principal::Bank, |transition| {

@@ -135,7 +135,7 @@ impl Transition<'_> {
             ],
         )?;
         let contract = self.order(new.id)?.contract;
-        self.changed(contract, "order", new.id, columns.state);
+        self.changed(contract, "order", &new.id, columns.state);
         Ok(())
     }
 

@@ -38,7 +38,7 @@ pub(super) fn add_contract(
     }
     run(connection, now, "contractAdded", deed.principal, |transition| {
         execute(connection, INSERT_CONTRACT, params![new.id, new.name, Sql(now)])?;
-        transition.changed(new.id, "contract", new.id, "enabled");
+        transition.changed(new.id, "contract", &new.id, "enabled");
         transition.entry(Chain::Contract(new.id)).say("name", new.name.as_str());
         Ok(())
     })
@@ -79,7 +79,7 @@ pub(super) fn add_subject(
                 Sql(now)
             ],
         )?;
-        transition.changed(new.contract, "subject", new.id, "enabled");
+        transition.changed(new.contract, "subject", &new.id, "enabled");
         let entry = transition.entry(Chain::Contract(new.contract));
         entry.say("name", new.name.as_str());
         entry.say("role", new.role.text());
@@ -104,7 +104,7 @@ pub(super) fn set_subject_disabled(
         if disabled { ("subjectDisabled", "disabled") } else { ("subjectEnabled", "enabled") };
     run(connection, now, event, deed.principal, |transition| {
         execute(connection, SUBJECT_DISABLED, params![subject.id, disabled])?;
-        transition.changed(subject.contract, "subject", subject.id, state);
+        transition.changed(subject.contract, "subject", &subject.id, state);
         Ok(())
     })
 }
@@ -124,7 +124,7 @@ pub(super) fn set_contract_disabled(
         if execute(connection, CONTRACT_DISABLED, params![contract, disabled])? == 0 {
             return Err(Refused::Operator(OperatorRefused::ContractUnknown).into());
         }
-        transition.changed(contract, "contract", contract, state);
+        transition.changed(contract, "contract", &contract, state);
         Ok(())
     })
 }
@@ -253,7 +253,7 @@ pub(super) fn add_operator(
     }
     run(connection, now, "operatorAdded", deed.principal, |transition| {
         execute(connection, INSERT_OPERATOR, params![name, credential_hash, Sql(now)])?;
-        transition.entry(Chain::Bank).change("operator", name, "enabled");
+        transition.entry(Chain::Bank).change("operator", &name, "enabled");
         Ok(())
     })
 }
@@ -270,7 +270,7 @@ pub(super) fn disable_operator(
         if execute(connection, DISABLE_OPERATOR, params![name, Sql(now)])? == 0 {
             return Err(Refused::Operator(OperatorRefused::Unknown).into());
         }
-        transition.entry(Chain::Bank).change("operator", name, "disabled");
+        transition.entry(Chain::Bank).change("operator", &name, "disabled");
         Ok(())
     })
 }
@@ -370,7 +370,7 @@ fn import_one(
                     Sql(now)
                 ],
             )?;
-            transition.changed(import.contract, "subject", subject, "enabled");
+            transition.changed(import.contract, "subject", &subject, "enabled");
         }
         transition.take_key(key)?;
         execute(

@@ -122,7 +122,7 @@ fn insert(
                 state
             ],
         )?;
-        transition.changed(subject.contract, "reissue", new.id, state);
+        transition.changed(subject.contract, "reissue", &new.id, state);
         let entry = transition.entry(Chain::Contract(subject.contract));
         entry.say("subject", subject.id.to_string());
         entry.say("reason", new.reason.text());
@@ -277,7 +277,7 @@ pub(super) fn request(
             INSERT_REQUEST,
             params![new.id, new.subject, Sql(new.reason), new.form, maker, Sql(now)],
         )?;
-        transition.changed(subject.contract, "request", new.id, "requested");
+        transition.changed(subject.contract, "request", &new.id, "requested");
         let entry = transition.entry(Chain::Contract(subject.contract));
         entry.say("subject", subject.id.to_string());
         entry.say("reason", new.reason.text());
@@ -313,7 +313,7 @@ pub(super) fn approve(
     }
     run(connection, now, "reissueApproved", by, |transition| {
         execute(connection, APPROVE, params![id, checker, Sql(now), new.id])?;
-        transition.changed(subject.contract, "request", id, "approved");
+        transition.changed(subject.contract, "request", &id, "approved");
         let entry = transition.entry(Chain::Contract(subject.contract));
         entry.say("maker", request.maker.as_str());
         entry.say("reissue", new.id.to_string());

@@ -64,7 +64,7 @@ pub(super) fn log_on(
                 Sql(expires)
             ],
         )?;
-        transition.changed(contract, "session", log_on.session, "active");
+        transition.changed(contract, "session", &log_on.session, "active");
         let entry = transition.entry(Chain::Contract(contract));
         entry.say("purpose", log_on.purpose.text());
         entry.say("environment", log_on.environment.as_str());
@@ -210,6 +210,7 @@ pub(super) fn log_off(
     })
 }
 
+const MARK_DEFERRED: &str = "UPDATE session SET deferred = 1 WHERE id = ?1 AND deferred = 0";
 const DEFER: &str =
     "UPDATE certificate SET deferrals = deferrals + 1, deferred_at = ?2 WHERE id = ?1";
 
@@ -223,6 +224,10 @@ pub(super) fn defer(
     let (session, row) = signer::session(connection, touches, id, Need::Renewal, now)?;
     if session.holder.order.is_some() {
         return Err(Refused::DeferralRefused.into());
+    }
+    // A further deferral in the same session is answered and not counted (NTC-21).
+    if execute(connection, MARK_DEFERRED, [id])? == 0 {
+        return Ok(session);
     }
     run(connection, now, "renewalDeferred", signer::principal(&session), |transition| {
         execute(connection, DEFER, params![row, Sql(now)])?;

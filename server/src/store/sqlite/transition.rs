@@ -2,6 +2,7 @@
 //! written, the effects that the machines ask for are carried out, and the audit says all of it.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use koshin_protocol::cert_id::CertId;
 use koshin_protocol::jwk::Thumbprint;
@@ -113,7 +114,7 @@ impl Transition<'_> {
         &mut self,
         contract: ContractId,
         object: &'static str,
-        id: impl ToString,
+        id: &impl Display,
         state: &'static str,
     ) {
         self.entry(Chain::Contract(contract)).change(object, id, state);
@@ -191,7 +192,7 @@ impl Transition<'_> {
                             Sql(self.now)
                         ],
                     )?;
-                    self.changed(line.contract, "order", id, columns.state);
+                    self.changed(line.contract, "order", &id, columns.state);
                 }
                 for effect in stepped.effects {
                     self.order_effect(&line, *effect)?;
@@ -446,7 +447,7 @@ impl Transition<'_> {
         reason: session::Reason,
     ) -> Result<(), Failure> {
         execute(self.connection, END_SESSION, params![session, reason.as_str()])?;
-        self.changed(contract, "session", session, reason.as_str());
+        self.changed(contract, "session", &session, reason.as_str());
         Ok(())
     }
 }
@@ -498,7 +499,7 @@ impl Transition<'_> {
                 if stepped.state != line.state {
                     let state = reissue_text(&stepped.state);
                     execute(self.connection, SET_REISSUE, params![id, state])?;
-                    self.changed(line.contract, "reissue", id, state);
+                    self.changed(line.contract, "reissue", &id, state);
                 }
                 for effect in stepped.effects {
                     self.reissue_effect(&line, *effect)?;

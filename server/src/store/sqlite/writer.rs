@@ -30,7 +30,7 @@ trait Job: Send {
 }
 
 struct Change<T, F> {
-    change: Option<F>,
+    todo: Option<F>,
     outcome: Option<Result<T, Failure>>,
     reply: oneshot::Sender<Result<T, Failure>>,
 }
@@ -41,7 +41,7 @@ where
     F: FnOnce(&Connection) -> Result<T, Failure> + Send,
 {
     fn run(&mut self, connection: &Connection) -> bool {
-        let change = self.change.take().expect("a job runs once");
+        let change = self.todo.take().expect("a job runs once");
         let outcome = catch_unwind(AssertUnwindSafe(|| change(connection)))
             .unwrap_or_else(|_| Err(Failure::Fault(StoreError::Panicked)));
         let keep = outcome.is_ok();
@@ -79,7 +79,7 @@ impl Writer {
         F: FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Change { change: Some(change), outcome: None, reply });
+        let job = Box::new(Change { todo: Some(change), outcome: None, reply });
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         let sent = jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok());
         drop(jobs);
@@ -215,7 +215,8 @@ mod tests {
     fn block(writer: &Writer) -> std::sync::mpsc::Sender<()> {
         let (release, wait) = channel::<()>();
         drop(writer.submit(move |_| {
-            drop(wait.recv());
+            // The error is the signal: the sender was dropped.
+            assert!(wait.recv().is_err());
             Ok(())
         }));
         release
@@ -244,11 +245,9 @@ mod tests {
             insert(3)(connection)?;
             insert(1)(connection)
         });
-        let panicked = writer.submit(|connection: &Connection| {
+        let panicked: Write<'_, ()> = writer.submit(|connection: &Connection| {
             insert(4)(connection)?;
-            let nothing: Option<()> = None;
-            nothing.expect("this is the panic");
-            Ok(())
+            panic!("this is the panic");
         });
         let last = writer.submit(insert(5));
         drop(release);

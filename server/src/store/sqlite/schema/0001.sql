@@ -119,6 +119,7 @@ CREATE TABLE session (
     last_use     INTEGER NOT NULL,
     idle         INTEGER NOT NULL,
     expires      INTEGER NOT NULL,
+    deferred     INTEGER NOT NULL DEFAULT 0 CHECK (deferred IN (0, 1)),
     ended        TEXT
 ) STRICT, WITHOUT ROWID;
 
