@@ -144,8 +144,9 @@ impl Pending {
         match event {
             Event::Redeem { now } if now <= self.expires => stepped(
                 Reissue::Redeemed(Redeemed { revocation: self.revocation }),
-                // The subject may have ordered a renewal since the code was made: one open order only.
-                &[Effect::EndOrdersOfSubject, Effect::PlaceOrder],
+                // The subject may have logged on and ordered a renewal since the code was made: one
+                // open order only (REI-08).
+                &[Effect::EndOrdersOfSubject, Effect::EndSessionsOfSubject, Effect::PlaceOrder],
             ),
             Event::Redeem { .. } => {
                 Err(super::Refused { state: Reissue::Expired, token: Token::EnrollmentExpired })
