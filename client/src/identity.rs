@@ -9,6 +9,7 @@
 //!   key.pem | key.p12      the key, mode 0600, as the key store keeps it
 //!   request.csr            the request, PEM
 //!   certificate.pem        the certificate, then its chain, PEM, in one file so that they cannot part
+//!   receipt.json           the bank's signed word on the end of the order
 //!   journal.json           what was begun and how far it came (journal)
 //! generations/.removed-5/  a generation on its way out
 //! .*.tmp                   files on their way in, tolerated, swept at the next open
@@ -33,6 +34,7 @@ mod retention;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -196,7 +198,8 @@ impl Identity {
             return Err(IdentityError::OtherKeyStore { settings, given: keys.kind() });
         }
         let folder = folder.to_owned();
-        Ok(Self { home: Arc::new(Home { files, keys, folder, settings, lock }) })
+        let turn = Arc::default();
+        Ok(Self { home: Arc::new(Home { files, keys, folder, settings, turn, lock }) })
     }
 
     /// What it was set up with.
@@ -212,6 +215,11 @@ impl Identity {
     /// The roots configured for this bank.
     pub fn anchors(&self) -> Result<Vec<Certificate>, IdentityError> {
         self.home.settings.anchors(&*self.home.files, &self.home.folder)
+    }
+
+    /// Roots for the TLS connection; none: the platform's.
+    pub fn tls_anchors(&self) -> Result<Vec<Certificate>, IdentityError> {
+        self.home.settings.tls_anchors(&*self.home.files, &self.home.folder)
     }
 
     /// The pair in use: the one that `current` points to; if its key or certificate is gone, the newest other one that was
@@ -315,18 +323,26 @@ impl Identity {
         Ok(Some((generation, order)))
     }
 
-    /// Points `current` to the pair of a certificate, after checking that it is complete: back to the predecessor after a
-    /// cancel or a rollback, or forward again. Durable when it returns.
-    pub fn switch_to(&self, certificate: &CertId) -> Result<Pair, IdentityError> {
+    /// The pair of a certificate, whatever became of its generation; `None` if it is not here whole.
+    pub fn pair(&self, certificate: &CertId) -> Result<Option<Pair>, IdentityError> {
         for number in self.home.numbers()?.into_iter().rev() {
             if let Some(pair) = self.home.pair(number)?
                 && CertId::of(&pair.certificate) == *certificate
             {
-                self.home.switch(number)?;
-                return Ok(pair);
+                return Ok(Some(pair));
             }
         }
-        Err(IdentityError::NoSuchPair { certificate: certificate.clone() })
+        Ok(None)
+    }
+
+    /// Points `current` to the pair of a certificate, after checking that it is complete: back to the predecessor after a
+    /// cancel or a rollback, or forward again. Durable when it returns.
+    pub fn switch_to(&self, certificate: &CertId) -> Result<Pair, IdentityError> {
+        let Some(pair) = self.pair(certificate)? else {
+            return Err(IdentityError::NoSuchPair { certificate: certificate.clone() });
+        };
+        self.home.switch(pair.generation)?;
+        Ok(pair)
     }
 }
 

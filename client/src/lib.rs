@@ -3,6 +3,13 @@
 use std::future::Future;
 use std::pin::Pin;
 
+pub mod client;
+pub mod renew;
+
+pub mod flow;
+mod logon;
+pub mod undo;
+
 pub mod bank;
 pub mod order;
 pub mod session;
@@ -29,7 +36,9 @@ pub mod error;
 
 mod blocking;
 
+pub use self::client::Client;
 pub use self::error::{Class, Error};
+pub use self::renew::{Outcome, Renewal};
 
 /// A future that a trait's method returns.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -131,12 +131,14 @@ impl Order<ByKey> {
     }
 }
 
-impl<R: Reader> Order<R> {
+impl<R> Order<R> {
     /// What the bank said about it last.
     pub fn document(&self) -> &Document {
         &self.document
     }
+}
 
+impl<R: Reader> Order<R> {
     /// Reads it again.
     pub async fn refresh(&mut self) -> Result<(), Error> {
         let answer = self.reader.read(&self.document).await?;

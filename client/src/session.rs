@@ -53,6 +53,12 @@ impl Session {
         &self.inner.pair
     }
 
+    /// How often the renewal of the certificate was deferred.
+    pub fn deferrals(&self) -> u32 {
+        let notice = self.document.notice.as_ref();
+        notice.and_then(|notice| notice.deferred).map_or(0, |deferred| deferred.count.get())
+    }
+
     pub(crate) fn bank(&self) -> &Bank {
         &self.inner.bank
     }

@@ -14,7 +14,7 @@ use koshin_protocol::url::Url;
 
 use super::IdentityError;
 use super::check::{Expected, Mismatch, check};
-use super::home::{Home, REQUEST};
+use super::home::{Home, RECEIPT, REQUEST};
 use crate::files::Access;
 use crate::files::durable::{self, Entry};
 use crate::journal::{Ending, Intent, Journal, Progress, Purpose, Version};
@@ -134,6 +134,11 @@ impl<S> Generation<S> {
         Ok(self)
     }
 
+    /// Keeps the bank's receipt (a flattened JWS) beside the key (RCP-06).
+    pub fn keep_receipt(&self, receipt: &[u8]) -> Result<(), IdentityError> {
+        keep_receipt(&self.home, self.number, receipt)
+    }
+
     /// Closes it for good, when the bank has ended or refused its order. Key and certificate stay on disk.
     pub fn ended(self, how: Ending) -> Result<(), IdentityError> {
         end(&self.home, self.number, self.journal, how)
@@ -160,6 +165,11 @@ impl LoneKey {
     /// The key.
     pub fn signer(&self) -> &Arc<dyn Signer> {
         &self.signer
+    }
+
+    /// Whom its request was for; `None` if there is none.
+    pub fn subject(&self) -> Result<Option<Name>, IdentityError> {
+        Ok(self.home.request(self.number, &*self.signer)?.map(|csr| csr.subject().clone()))
     }
 
     /// Makes request and journal anew for the key. `now` is this machine's time.
@@ -318,15 +328,37 @@ impl OpenGeneration {
 }
 
 impl LostKey {
+    /// Its number, unique within the identity while it exists.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
     /// What it was.
     pub fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// Journals what is wanted with it now, before the bank or `current` sees anything of it.
+    pub fn intend(mut self, intent: Intent) -> Result<Self, IdentityError> {
+        self.journal.intent = intent;
+        self.journal.put(&*self.home.files, &self.home.generation(self.number))?;
+        Ok(self)
+    }
+
+    /// Keeps the bank's receipt (a flattened JWS) in its folder (RCP-06).
+    pub fn keep_receipt(&self, receipt: &[u8]) -> Result<(), IdentityError> {
+        keep_receipt(&self.home, self.number, receipt)
     }
 
     /// Closes it for good, when the bank has ended or refused its order.
     pub fn ended(self, how: Ending) -> Result<(), IdentityError> {
         end(&self.home, self.number, self.journal, how)
     }
+}
+
+fn keep_receipt(home: &Home, number: u64, receipt: &[u8]) -> Result<(), IdentityError> {
+    let entry = Entry { name: RECEIPT, content: receipt, access: Access::Public };
+    Ok(durable::put(&*home.files, &home.generation(number), &[entry])?)
 }
 
 fn end(home: &Home, number: u64, mut journal: Journal, how: Ending) -> Result<(), IdentityError> {

@@ -19,6 +19,7 @@ use crate::pem;
 const CURRENT: &str = "current";
 pub(super) const CERTIFICATE: &str = "certificate.pem";
 pub(super) const REQUEST: &str = "request.csr";
+pub(super) const RECEIPT: &str = "receipt.json";
 
 /// What an identity's parts share.
 pub(super) struct Home {
@@ -26,6 +27,8 @@ pub(super) struct Home {
     pub(super) keys: Arc<dyn KeyStore>,
     pub(super) folder: PathBuf,
     pub(super) settings: Settings,
+    /// One piece of work at a time, also of those whose caller went away.
+    pub(super) turn: Arc<tokio::sync::Mutex<()>>,
     /// Held until the last part is dropped.
     #[expect(dead_code, reason = "it is held, not used")]
     pub(super) lock: Lock,

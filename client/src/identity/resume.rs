@@ -3,14 +3,16 @@
 
 use std::sync::Arc;
 
+use koshin_protocol::certificate::Name;
+use koshin_protocol::jwk::Thumbprint;
 use koshin_protocol::sign::Signer;
 
 use super::generation::{Began, Confirmed, Installed, Received, Requested};
-use super::home::{CERTIFICATE, Home, REQUEST};
+use super::home::{CERTIFICATE, Home, RECEIPT, REQUEST};
 use super::{Generation, Identity, IdentityError, LoneKey, LostKey, OpenGeneration};
 use crate::files::Access;
 use crate::files::durable::{self, Entry};
-use crate::journal::{Intent, Journal, Progress, Purpose};
+use crate::journal::{Ending, Intent, Journal, Progress, Purpose};
 
 impl Identity {
     /// The generations that are not finished, the oldest first; what is returned is durable, whatever became of the process
@@ -21,6 +23,76 @@ impl Identity {
             open.extend(self.home.resume(number)?);
         }
         Ok(open)
+    }
+
+    /// The keys without a certificate, the newest first, whatever their journals say: the bank may have an order for each
+    /// (`findOrder`), as when a certificate's file was deleted and its key was not.
+    pub fn unmatched(&self) -> Result<Vec<LoneKey>, IdentityError> {
+        let mut keys = Vec::new();
+        for number in self.home.numbers()?.into_iter().rev() {
+            let Some(signer) = self.home.signer(number)? else { continue };
+            let chain = self.home.certificates(number)?;
+            if chain.is_none_or(|chain| chain[0].key() != signer.public_key()) {
+                keys.push(LoneKey { home: Arc::clone(&self.home), number, signer });
+            }
+        }
+        Ok(keys)
+    }
+
+    /// The generation of a key, whatever its journal says, as one whose journal is gone: for an order that turns out to be open
+    /// after all.
+    pub fn reopen(&self, key: &Thumbprint) -> Result<Option<LoneKey>, IdentityError> {
+        for number in self.home.numbers()?.into_iter().rev() {
+            let signer = self.home.signer(number)?;
+            if let Some(signer) = signer.filter(|signer| signer.public_key().thumbprint() == *key) {
+                return Ok(Some(LoneKey { home: Arc::clone(&self.home), number, signer }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Journals what is wanted with a generation now, before the bank or `current` sees anything of it.
+    pub(crate) fn intend(&self, number: u64, intent: Intent) -> Result<(), IdentityError> {
+        let Some(mut journal) = self.home.journal(number)? else { return Ok(()) };
+        journal.intent = intent;
+        Ok(journal.put(&*self.home.files, &self.home.generation(number))?)
+    }
+
+    /// Closes a generation for good, with the bank's receipt if there is one. Its key and certificate stay.
+    pub(crate) fn end(
+        &self,
+        number: u64,
+        receipt: Option<&[u8]>,
+        how: Ending,
+    ) -> Result<(), IdentityError> {
+        let folder = self.home.generation(number);
+        if let Some(content) = receipt {
+            let entry = Entry { name: RECEIPT, content, access: Access::Public };
+            durable::put(&*self.home.files, &folder, &[entry])?;
+        }
+        let Some(mut journal) = self.home.journal(number)? else { return Ok(()) };
+        journal.progress = Progress::Ended { how };
+        Ok(journal.put(&*self.home.files, &folder)?)
+    }
+
+    /// Whom the request of a generation is for; `None` if key or request is gone.
+    pub(crate) fn requested_subject(&self, number: u64) -> Result<Option<Name>, IdentityError> {
+        let Some(signer) = self.home.signer(number)? else { return Ok(None) };
+        Ok(self.home.request(number, &*signer)?.map(|csr| csr.subject().clone()))
+    }
+
+    /// The newest completed renewal, whether its key is still there or not: what a rollback begins with when
+    /// [`Self::confirmed`] finds none.
+    pub fn renewed(&self) -> Result<Option<LostKey>, IdentityError> {
+        for number in self.home.numbers()?.into_iter().rev() {
+            let Some(journal) = self.home.journal(number)? else { continue };
+            let renewed = matches!(journal.purpose, Purpose::Renewal { .. })
+                && matches!(journal.progress, Progress::Confirmed { order: Some(_) });
+            if renewed {
+                return Ok(Some(LostKey { home: Arc::clone(&self.home), number, journal }));
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -27,7 +27,7 @@ pub struct Settings {
     /// A PEM file with the roots that certificates of the bank and its receipts are checked against.
     /// A relative path begins in the identity's folder.
     pub trust: PathBuf,
-    /// A PEM file with further roots for the TLS connection, if the system's do not know the bank.
+    /// A PEM file with the roots for the TLS connection, in place of the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls_trust: Option<PathBuf>,
     /// If not empty: SHA-256 of public keys (SPKI, base64url) of which the bank's TLS chain must have one.

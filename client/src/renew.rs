@@ -1,0 +1,145 @@
+//! Renewing: the one call that does it all, and what belongs to it.
+
+use std::time::Duration;
+
+use koshin_protocol::cert_id::CertId;
+use koshin_protocol::certificate::Certificate;
+use koshin_protocol::operation::Operation;
+use koshin_protocol::problem::Token;
+use koshin_protocol::remedy::Action;
+use koshin_protocol::renewal_info::RenewalInfo;
+use koshin_protocol::time::Time;
+
+use crate::client::{Client, Run};
+use crate::error::{Asked, Error};
+use crate::flow;
+use crate::progress::Event;
+use crate::retry::{self, Backoff};
+
+/// How a renewal is wanted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Renewal {
+    /// Cancel an open order of somebody else, or of a key that is lost, and begin anew.
+    pub start_over: bool,
+    /// Give up the right to roll back with the confirmation.
+    pub is_final: bool,
+    /// The user has chosen to renew already: the notice is not asked about again.
+    pub is_decided: bool,
+}
+
+/// How it came out.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// The new certificate counts.
+    Renewed(Box<Renewed>),
+    /// The user deferred the renewal to a later logon.
+    Deferred {
+        /// How often so far.
+        deferrals: u32,
+    },
+    /// The order is canceled, the old certificate counts.
+    Canceled,
+    /// The renewal is rolled back, the old certificate counts again.
+    RolledBack,
+}
+
+/// A pair that counts.
+#[derive(Clone, Debug)]
+pub struct Renewed {
+    /// The new certificate.
+    pub certificate: Certificate,
+    /// The number of its generation.
+    pub generation: u64,
+    /// The certificate that it replaced; none after an enrollment.
+    pub replaced: Option<CertId>,
+    /// Last second in which the renewal may be rolled back.
+    pub rollback_until: Option<Time>,
+}
+
+impl Client {
+    /// Renews the identity's certificate, from whatever the journals say: the whole of [`crate::flow`], repeated while it can
+    /// make progress by itself.
+    ///
+    /// Cancel-safe: dropped at any await it leaves a state that the same call takes up.
+    pub async fn renew(&self, wish: Renewal) -> Result<Outcome, Error> {
+        let run = Run::new(self);
+        self.persist(async || flow::pass(&run, &wish).await).await
+    }
+
+    /// Repeats what may make progress: after no answer, and after refusals whose remedy is to look again (SPEC.md 12.4).
+    pub(crate) async fn persist<T>(
+        &self,
+        attempt: impl AsyncFn() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut backoff = Backoff::default();
+        loop {
+            let error = match attempt().await {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            let (Some(again), Some(grown)) = (again(&error), backoff.next(retry::random())) else {
+                return Err(error);
+            };
+            let wanted = match again {
+                Again::Soon => continue,
+                Again::After(wait) => wait.unwrap_or(grown),
+            };
+            self.bank.wait(wanted, "no answer").await?;
+        }
+    }
+
+    /// Defers the renewal to a later logon (次回ログイン時に更新する).
+    pub async fn defer(&self) -> Result<Outcome, Error> {
+        let run = Run::new(self);
+        self.persist(async || {
+            let mut session = crate::logon::log_on(&run).await?;
+            session.defer().await?;
+            let deferrals = session.deferrals();
+            self.report(&Event::Deferred { deferrals });
+            session.log_off().await.ok();
+            Ok(Outcome::Deferred { deferrals })
+        })
+        .await
+    }
+
+    /// When a certificate may and should be renewed, by the bank; `None` where it does not say, or was asked just before
+    /// (RNI-06).
+    pub async fn renewal_info(&self, of: &CertId) -> Result<Option<RenewalInfo>, Error> {
+        match self.bank.renewal_info(of).await {
+            Ok((info, _)) => Ok(Some(info)),
+            Err(Error::Refused(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+enum Again {
+    Soon,
+    After(Option<Duration>),
+}
+
+fn again(error: &Error) -> Option<Again> {
+    match error {
+        Error::NoAnswer { asked: Asked::Directory | Asked::Nonce, .. } => None,
+        Error::NoAnswer { retry_after, .. } => Some(Again::After(*retry_after)),
+        Error::Refused(refusal) => {
+            if matches!(refusal.asked, Asked::Signed(Operation::NewSession)) {
+                return None;
+            }
+            match refusal.problem.token() {
+                Some(Token::KeyReused | Token::BadCsr | Token::SessionEnded) => Some(Again::Soon),
+                Some(Token::RollbackEnded | Token::RollbackDisabled | Token::DeferralRefused) => {
+                    None
+                }
+                _ => match refusal.problem.remedy.action {
+                    Action::Logon
+                    | Action::ResumeOrder
+                    | Action::UseSuccessor
+                    | Action::UsePredecessor => Some(Again::Soon),
+                    _ => None,
+                },
+            }
+        }
+        _ => None,
+    }
+}
