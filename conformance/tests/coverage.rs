@@ -1,0 +1,48 @@
+//! requirements.toml and coverage.md are what SPEC.md and fixtures/ make of them.
+
+use std::fs;
+use std::path::PathBuf;
+
+use koshin_conformance::coverage::{self, Evidence};
+use koshin_conformance::evidence;
+use koshin_conformance::requirements::{self, File};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn kept() -> File {
+    requirements::parse(&read("conformance/src/requirements.toml"))
+        .expect("requirements.toml is TOML")
+}
+
+#[test]
+fn requirements_toml_has_the_requirements_of_spec_md() {
+    let extracted = requirements::extract(&read("SPEC.md")).expect("SPEC.md has requirements");
+    let wanted = requirements::render(&requirements::merge(extracted, &kept()));
+    assert!(
+        wanted == read("conformance/src/requirements.toml"),
+        "run: cargo run -p koshin-conformance -- requirements"
+    );
+}
+
+#[test]
+fn coverage_md_tells_the_evidence_that_there_is() {
+    let vectors = evidence::vectors(&root().join("fixtures")).expect("fixtures/ can be read");
+    let evidence = Evidence { vectors, ..Evidence::default() };
+    assert!(
+        coverage::render(&kept(), &evidence) == read("conformance/src/coverage.md"),
+        "run: cargo run -p koshin-conformance -- coverage"
+    );
+}
+
+#[test]
+fn what_is_said_to_be_shown_is_named_by_a_vector_a_case_or_a_test() {
+    let vectors = evidence::vectors(&root().join("fixtures")).expect("fixtures/ can be read");
+    let (_, problems) = coverage::check(&kept(), &Evidence { vectors, ..Evidence::default() });
+    assert!(problems.is_empty(), "{problems:#?}");
+}
