@@ -1,0 +1,7 @@
+//! The client against the real bank.
+
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod scene;
+
+mod renew;
