@@ -10,6 +10,10 @@ pub mod flow;
 mod logon;
 pub mod undo;
 
+pub mod administrator;
+pub mod enroll;
+pub mod status;
+
 pub mod bank;
 pub mod order;
 pub mod session;

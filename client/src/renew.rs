@@ -66,6 +66,16 @@ impl Client {
         self.persist(async || flow::pass(&run, &wish).await).await
     }
 
+    /// Takes up what was begun: a renewal, an enrollment that the bank has an order for, a cancel or a rollback. Begins nothing.
+    ///
+    /// Cancel-safe as [`Self::renew`].
+    pub async fn resume(&self) -> Result<Outcome, Error> {
+        if self.on_disk(crate::identity::Identity::resume).await?.is_empty() {
+            return Err(Error::Nothing { what: "renewal under way" });
+        }
+        self.renew(Renewal { is_decided: true, ..Renewal::default() }).await
+    }
+
     /// Repeats what may make progress: after no answer, and after refusals whose remedy is to look again (SPEC.md 12.4).
     pub(crate) async fn persist<T>(
         &self,

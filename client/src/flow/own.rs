@@ -78,7 +78,7 @@ impl Stage {
         }
     }
 
-    fn number(&self) -> u64 {
+    pub(crate) fn number(&self) -> u64 {
         match self {
             Self::Requested(generation) => generation.number(),
             Self::Received(generation) => generation.number(),
