@@ -14,10 +14,12 @@ use koshin_protocol::ticket::Ticket;
 use koshin_protocol::url::Url;
 use zeroize::Zeroizing;
 
+use crate::Later;
 use crate::bank::Call;
 use crate::client::{Client, Run};
 use crate::error::Error;
 use crate::logon::log_on;
+use crate::renew::Persistence;
 use crate::session::Session;
 
 /// A permission to enroll anew, with the ticket to hand over. The ticket holds the code, which nobody else has: show it once,
@@ -33,7 +35,7 @@ pub struct Permission {
 impl Client {
     /// The status page of the contract: a user sees itself, an administrator everybody.
     pub async fn contract(&self) -> Result<Contract, Error> {
-        self.in_session(async |session| session.contract().await).await
+        self.in_session(|session| later(async move { session.contract().await })).await
     }
 
     /// Permits a user to enroll anew. The code is made here and never sent (REI-31, REI-32); `name` must be the user's, so that a
@@ -51,7 +53,9 @@ impl Client {
         // The same id and key however often it is sent (REI-33).
         let request =
             NewReissue { id, subject, subject_name: name.clone(), reason, enrollment_key };
-        let reissue = self.in_session(async |session| session.reissue(&request).await).await?;
+        let sent = &request;
+        let act = |session: Session| later(async move { session.reissue(sent).await });
+        let reissue = self.in_session(act).await?;
         let directory = self.bank.url().clone();
         Ok(Permission { reissue, ticket: Ticket { directory, reissue: id, name, code } })
     }
@@ -59,30 +63,34 @@ impl Client {
     /// Withdraws the open reissue of a user, by its URL in the contract.
     pub async fn cancel_reissue(&self, url: &Url) -> Result<Reissue, Error> {
         use koshin_protocol::reissue::Status;
-        self.in_session(async |session| {
-            let reissue = session.read_reissue(url).await?;
-            match &reissue.status {
-                Status::Pending { cancel } | Status::Redeemed { cancel, .. } => {
-                    session.cancel_reissue(cancel).await
+        let act = |session: Session| {
+            later(async move {
+                let reissue = session.read_reissue(url).await?;
+                match &reissue.status {
+                    Status::Pending { cancel } | Status::Redeemed { cancel, .. } => {
+                        session.cancel_reissue(cancel).await
+                    }
+                    Status::Completed { .. }
+                    | Status::Failed { .. }
+                    | Status::Canceled { .. }
+                    | Status::Voided { .. }
+                    | Status::Expired => Ok(reissue),
                 }
-                Status::Completed { .. }
-                | Status::Failed { .. }
-                | Status::Canceled { .. }
-                | Status::Voided { .. }
-                | Status::Expired => Ok(reissue),
-            }
-        })
-        .await
+            })
+        };
+        self.in_session(act).await
     }
 
     /// Unlocks the PIN of a user.
     pub async fn unlock(&self, subject: &SubjectId) -> Result<(), Error> {
-        self.in_session(async |session| session.unlock(subject.clone()).await).await
+        let act = |session: Session| later(async move { session.unlock(subject.clone()).await });
+        self.in_session(act).await
     }
 
     /// Revokes a certificate of a user, and on request every one that descends from it.
     pub async fn revoke_of_user(&self, request: &RevokeCert) -> Result<Revocation, Error> {
-        self.in_session(async |session| session.revoke(request).await).await
+        let act = |session: Session| later(async move { session.revoke(request).await });
+        self.in_session(act).await
     }
 
     /// Revokes a certificate of this identity's own, signed by itself: the current one if none is named. It cannot be undone.
@@ -103,7 +111,8 @@ impl Client {
         };
         let cert_id = CertId::of(&pair.certificate);
         let request = RevokeCert { cert_id, reason, include_successors: false };
-        self.persist(async || {
+        let mut persistence = Persistence::default();
+        loop {
             let directory = self.bank.directory().await?;
             let call = Call {
                 operation: Operation::RevokeCert,
@@ -111,9 +120,11 @@ impl Client {
                 by: By::Certificate(pair.certificate.der().into()),
                 signer: &pair.signer,
             };
-            self.bank.ask(call, &request).await?.object()
-        })
-        .await
+            match self.bank.ask(call, &request).await {
+                Ok(answer) => return answer.object(),
+                Err(error) => persistence.again(&self.bank, error).await?,
+            }
+        }
     }
 
     /// Changes the PIN of this identity's subject. It is sent once: after no answer the old PIN may be wrong already, and
@@ -126,20 +137,34 @@ impl Client {
     }
 
     /// Logs on, does one thing that may be repeated, and logs off.
-    async fn in_session<T>(
-        &self,
-        act: impl AsyncFn(&Session) -> Result<T, Error>,
+    async fn in_session<'a, T>(
+        &'a self,
+        act: impl Fn(Session) -> Later<'a, Result<T, Error>>,
     ) -> Result<T, Error> {
         let run = Run::new(self);
-        self.persist(async || {
-            let session = log_on(&run).await?;
-            let done = act(&session).await;
-            // The bank would end the session by itself; that it is not told is no failure.
-            session.log_off().await.ok();
-            done
-        })
-        .await
+        let mut persistence = Persistence::default();
+        loop {
+            let error = match log_on(&run).await {
+                Ok(session) => {
+                    let done = act(session.clone()).await;
+                    // The bank would end the session by itself; that it is not told is no failure.
+                    session.log_off().await.ok();
+                    match done {
+                        Ok(value) => return Ok(value),
+                        Err(error) => error,
+                    }
+                }
+                Err(error) => error,
+            };
+            persistence.again(&self.bank, error).await?;
+        }
     }
+}
+
+fn later<'a, T>(
+    act: impl Future<Output = Result<T, Error>> + Send + 'a,
+) -> Later<'a, Result<T, Error>> {
+    Box::pin(act)
 }
 
 fn code() -> Result<EnrollmentCode, Error> {

@@ -145,7 +145,7 @@ impl Bank {
         let url = format!("{}/{of}", directory.renewal_info);
         let url = Url::parse(&url).map_err(|error| Error::Directory(error.to_string()))?;
         let answer = self.get(Asked::RenewalInfo, Method::GET, &url).await?;
-        let (least, most) = (Duration::from_secs(60), Duration::from_secs(86_400));
+        let (least, most) = (Duration::from_mins(1), Duration::from_hours(24));
         let fresh = answer.retry_after().unwrap_or(most).clamp(least, most);
         Ok((answer.object()?, fresh))
     }
@@ -153,7 +153,7 @@ impl Bank {
     /// Logs on with a pair (SPEC.md 7.4). A session begins; the former one of the same certificate ends.
     pub async fn log_on(&self, pair: &Pair, request: &NewSession) -> Result<Session, Error> {
         let directory = self.directory().await?;
-        self.check_algorithm(&directory, &*pair.signer)?;
+        check_algorithm(&directory, &*pair.signer)?;
         self.known(|known| known.not_after = Some(pair.certificate.not_after()));
         let call = Call {
             operation: Operation::NewSession,
@@ -231,7 +231,7 @@ impl Bank {
     }
 
     pub(crate) async fn sleep(&self, duration: Duration) {
-        if duration >= Duration::from_secs(60) {
+        if duration >= Duration::from_mins(1) {
             // It will be too old.
             self.known(|known| known.nonce = None);
         }
@@ -240,19 +240,6 @@ impl Bank {
 
     pub(crate) fn report(&self, event: &Event) {
         self.inner.progress.report(event);
-    }
-
-    pub(crate) fn check_algorithm(
-        &self,
-        directory: &Directory,
-        signer: &dyn Signer,
-    ) -> Result<(), Error> {
-        let algorithm = signer.algorithm();
-        if directory.meta.algorithms.contains(&algorithm) {
-            Ok(())
-        } else {
-            Err(Error::Algorithm(algorithm))
-        }
     }
 
     fn remaining(&self) -> Option<Duration> {
@@ -273,6 +260,16 @@ impl Bank {
     fn known<T>(&self, look: impl FnOnce(&mut Known) -> T) -> T {
         // Nobody panics while holding it, and if so, each field is whole by itself.
         look(&mut self.inner.known.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A request that the bank would refuse for its algorithm is not made (ALG-06).
+fn check_algorithm(directory: &Directory, signer: &dyn Signer) -> Result<(), Error> {
+    let algorithm = signer.algorithm();
+    if directory.meta.algorithms.contains(&algorithm) {
+        Ok(())
+    } else {
+        Err(Error::Algorithm(algorithm))
     }
 }
 

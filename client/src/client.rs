@@ -8,7 +8,7 @@ use koshin_protocol::algorithm::KeyType;
 use koshin_protocol::certificate::Certificate;
 use koshin_protocol::environment::Environment;
 use koshin_protocol::key_store::KeyStoreName;
-use koshin_protocol::pin::Pin;
+use koshin_protocol::pin::{Pin, PinRule};
 use koshin_protocol::problem::{Extra, Token};
 use koshin_protocol::session::{NewSession, Purpose};
 
@@ -23,7 +23,7 @@ use crate::session::Session;
 use crate::transport::{Https, Transport};
 
 /// How long a single wait on the bank's word may be, unless set otherwise.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// An identity at its bank. Clones share both.
 #[derive(Clone)]
@@ -194,47 +194,47 @@ impl<'a> Run<'a> {
         pair: &Pair,
         purpose: Purpose,
     ) -> Result<Session, Error> {
-        let bank = &self.client.bank;
-        self.with_pin(async |pin| {
+        let mut ask = self.prompt().await?;
+        loop {
             let environment = self.client.environment.clone();
-            bank.log_on(pair, &NewSession { pin, environment, purpose }).await
-        })
-        .await
+            let request = NewSession { pin: self.pin(), environment, purpose };
+            match self.client.bank.log_on(pair, &request).await {
+                Ok(session) => return Ok(session),
+                Err(error) => self.another_pin(&mut ask, error).await?,
+            }
+        }
     }
 
-    /// Sends what may need a PIN, again with another one while it is wrong. The same wrong PIN is never sent twice.
-    pub(crate) async fn with_pin<T>(
-        &self,
-        send: impl AsyncFn(Option<Pin>) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+    /// Asks for the PIN ahead of the request that the bank would refuse without one.
+    pub(crate) async fn prompt(&self) -> Result<AskPin, Error> {
         let rule = self.client.bank.directory().await?.pin_rule();
-        let mut ask = AskPin { rule, attempts_left: None };
-        if rule.is_some_and(|rule| rule.required()) && self.pin().is_none() {
+        let ask = AskPin { rule, attempts_left: None };
+        if rule.is_some_and(PinRule::required) && self.pin().is_none() {
             let pin = self.client.consent.pin(&ask).await;
             self.set_pin(pin);
         }
-        loop {
-            let pin = self.pin();
-            let error = match send(pin.clone()).await {
-                Ok(value) => return Ok(value),
-                Err(error) => error,
-            };
-            match error.token() {
-                Some(Token::PinRequired | Token::PinWrong) => self.set_pin(None),
-                _ => return Err(error),
-            }
-            if let Some(Extra::AttemptsLeft(left)) = error.problem().map(|problem| &problem.extra) {
-                ask.attempts_left = Some(*left);
-            }
-            let next = self.client.consent.pin(&ask).await;
-            if next.is_none() || next == pin {
-                return Err(error);
-            }
-            self.set_pin(next);
-        }
+        Ok(ask)
     }
 
-    fn pin(&self) -> Option<Pin> {
+    /// After a refusal: another PIN, if that is what was wrong and the user has one. The same wrong PIN is never sent twice.
+    pub(crate) async fn another_pin(&self, ask: &mut AskPin, error: Error) -> Result<(), Error> {
+        if !matches!(error.token(), Some(Token::PinRequired | Token::PinWrong)) {
+            return Err(error);
+        }
+        let refused = self.pin();
+        self.set_pin(None);
+        if let Some(Extra::AttemptsLeft(left)) = error.problem().map(|problem| &problem.extra) {
+            ask.attempts_left = Some(*left);
+        }
+        let next = self.client.consent.pin(ask).await;
+        if next.is_none() || next == refused {
+            return Err(error);
+        }
+        self.set_pin(next);
+        Ok(())
+    }
+
+    pub(crate) fn pin(&self) -> Option<Pin> {
         self.pin.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

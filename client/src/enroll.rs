@@ -3,6 +3,7 @@
 use koshin_protocol::binding::Binding;
 use koshin_protocol::certificate::Name;
 use koshin_protocol::enrollment::NewEnrollment;
+use koshin_protocol::pin::Pin;
 use koshin_protocol::ticket::Ticket;
 use koshin_protocol::unverified_csr::UnverifiedCsr;
 
@@ -13,7 +14,7 @@ use crate::flow::{self, Stage};
 use crate::identity::{Began, Generation, Identity, IdentityError, OpenGeneration};
 use crate::journal::Purpose;
 use crate::progress::Event;
-use crate::renew::{Outcome, Renewal};
+use crate::renew::{Outcome, Persistence, Renewal};
 
 impl Client {
     /// Redeems an enrollment ticket (取得用紙): a new key, a new certificate, and every other one of the subject revoked.
@@ -32,7 +33,13 @@ impl Client {
             return Err(Error::Declined(Declined::Enroll));
         }
         let run = Run::new(self);
-        self.persist(async || pass(&run, ticket).await).await
+        let mut persistence = Persistence::default();
+        loop {
+            match pass(&run, ticket).await {
+                Ok(outcome) => return Ok(outcome),
+                Err(error) => persistence.again(&self.bank, error).await?,
+            }
+        }
     }
 }
 
@@ -52,29 +59,38 @@ async fn pass(run: &Run<'_>, ticket: &Ticket) -> Result<Outcome, Error> {
         None => begin(client, ticket, purpose).await?,
     };
     let signer = began.signer().clone();
-    let order = run
-        .with_pin(async |pin| {
-            let full = client.bank.full("enrollment by code").await?;
-            let key = signer.public_key();
-            let code_key = ticket.code.key(&ticket.reissue);
-            let url = &full.new_enrollment;
-            let binding = Binding { reissue: &ticket.reissue, url, key }.sign(&code_key)?;
-            let request = NewEnrollment {
-                reissue: ticket.reissue,
-                binding,
-                csr: UnverifiedCsr::new(began.csr()),
-                key_store: client.key_store.clone(),
-                environment: client.environment.clone(),
-                pin,
-            };
-            client.bank.enroll(&request, &signer).await
-        })
-        .await?;
+    let mut prompt = run.prompt().await?;
+    let order = loop {
+        match client.bank.enroll(&request(client, ticket, &began, run.pin()).await?, &signer).await
+        {
+            Ok(order) => break order,
+            Err(error) => run.another_pin(&mut prompt, error).await?,
+        }
+    };
     let url = order.document().url.clone();
     let journaled = url.clone();
     let requested = client.on_disk(move |_| began.requested(journaled)).await?;
     client.report(&Event::Ordered { order: url });
     flow::complete(client, &wish, Stage::Requested(requested), order).await
+}
+
+async fn request(
+    client: &Client,
+    ticket: &Ticket,
+    began: &Generation<Began>,
+    pin: Option<Pin>,
+) -> Result<NewEnrollment, Error> {
+    let full = client.bank.full("enrollment by code").await?;
+    let key = began.signer().public_key();
+    let binding = Binding { reissue: &ticket.reissue, url: &full.new_enrollment, key };
+    Ok(NewEnrollment {
+        reissue: ticket.reissue,
+        binding: binding.sign(&ticket.code.key(&ticket.reissue))?,
+        csr: UnverifiedCsr::new(began.csr()),
+        key_store: client.key_store.clone(),
+        environment: client.environment.clone(),
+        pin,
+    })
 }
 
 async fn begin(

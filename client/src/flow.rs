@@ -44,7 +44,7 @@ pub(crate) async fn pass(run: &Run<'_>, wish: &Renewal) -> Result<Outcome, Error
         return Ok(outcome);
     }
     let mut leftovers = match own::take_up(client).await? {
-        Found::Order(stage, order) => return complete(client, wish, stage, order).await,
+        Found::Order(stage, order) => return complete(client, wish, *stage, order).await,
         Found::Leftovers(leftovers) => leftovers,
     };
     let session = match logon::log_on(run).await {
@@ -66,7 +66,7 @@ pub(crate) async fn pass(run: &Run<'_>, wish: &Renewal) -> Result<Outcome, Error
         }
     }
     match place::order(run, wish, session, leftovers).await? {
-        Placed::Ordered(stage, order) => complete(client, wish, stage, order).await,
+        Placed::Ordered(stage, order) => complete(client, wish, *stage, order).await,
         Placed::Deferred(deferrals) => Ok(Outcome::Deferred { deferrals }),
     }
 }
@@ -94,7 +94,7 @@ pub(crate) async fn complete(
             install(client, received).await?
         }
         Stage::Received(received) => install(client, received).await?,
-        Stage::Installed(installed) => installed,
+        Stage::Installed(installed) => again_current(client, installed).await?,
     };
     if !trust::is_named(&generation.chain()[0], &issued.cert_id) {
         return Err(Error::OtherOrder);
@@ -139,6 +139,25 @@ async fn install(
     let generation = client.identity.run(move |_| received.installed(want.expected())).await?;
     client.report(&Event::Installed { cert_id: CertId::of(&leaf) });
     Ok(generation)
+}
+
+/// A cancel that came too late had switched back to the old pair: forward again.
+async fn again_current(
+    client: &Client,
+    installed: Generation<Installed>,
+) -> Result<Generation<Installed>, Error> {
+    let (number, cert_id) = (installed.number(), CertId::of(&installed.chain()[0]));
+    let event = Event::Switched { cert_id: cert_id.clone() };
+    let switched = client.on_disk(move |identity| {
+        if identity.current()?.is_some_and(|current| current.generation == number) {
+            return Ok(false);
+        }
+        identity.switch_to(&cert_id).map(|_| true)
+    });
+    if switched.await? {
+        client.report(&event);
+    }
+    Ok(installed)
 }
 
 /// Tells the bank, unless it knows, and believes that it is done by the receipt only (CLI-65, CLI-97, RCP-04).

@@ -23,7 +23,7 @@ const MAX_LOOKS: u32 = 100;
 #[derive(Clone, Debug)]
 pub struct Order<R> {
     reader: R,
-    document: Document,
+    document: Box<Document>,
     /// How long the bank wants to be left alone, by its last answer.
     pause: Option<Duration>,
 }
@@ -59,7 +59,7 @@ pub struct ByKey {
 impl Order<BySession> {
     pub(crate) fn of_session(session: &Session, answer: &Answer) -> Result<Self, Error> {
         let reader = BySession { session: session.clone() };
-        Ok(Self { reader, document: answer.object()?, pause: answer.retry_after() })
+        Ok(Self { reader, document: Box::new(answer.object()?), pause: answer.retry_after() })
     }
 
     /// Cancels it (SPEC.md 7.11): the certificate that it may have is revoked, the old one stays. Possible until it is
@@ -97,7 +97,7 @@ impl Order<ByKey> {
         answer: &Answer,
     ) -> Result<Self, Error> {
         let reader = ByKey { bank: bank.clone(), signer: Arc::clone(signer) };
-        Self { reader, document: answer.object()?, pause: answer.retry_after() }.checked()
+        Self { reader, document: Box::new(answer.object()?), pause: answer.retry_after() }.checked()
     }
 
     fn checked(self) -> Result<Self, Error> {
@@ -170,12 +170,12 @@ impl<R: Reader> Order<R> {
 }
 
 /// An answer about an order, which must be about that one (ORD-24).
-fn same(before: &Document, after: Document) -> Result<Document, Error> {
+fn same(before: &Document, after: Document) -> Result<Box<Document>, Error> {
     let same = before.url == after.url
         && before.key == after.key
         && before.subject == after.subject
         && before.kind == after.kind;
-    if same { Ok(after) } else { Err(Error::OtherOrder) }
+    if same { Ok(Box::new(after)) } else { Err(Error::OtherOrder) }
 }
 
 impl sealed::Sealed for BySession {}

@@ -10,6 +10,7 @@ use koshin_protocol::remedy::Action;
 use koshin_protocol::renewal_info::RenewalInfo;
 use koshin_protocol::time::Time;
 
+use crate::bank::Bank;
 use crate::client::{Client, Run};
 use crate::error::{Asked, Error};
 use crate::flow;
@@ -63,7 +64,13 @@ impl Client {
     /// Cancel-safe: dropped at any await it leaves a state that the same call takes up.
     pub async fn renew(&self, wish: Renewal) -> Result<Outcome, Error> {
         let run = Run::new(self);
-        self.persist(async || flow::pass(&run, &wish).await).await
+        let mut persistence = Persistence::default();
+        loop {
+            match flow::pass(&run, &wish).await {
+                Ok(outcome) => return Ok(outcome),
+                Err(error) => persistence.again(&self.bank, error).await?,
+            }
+        }
     }
 
     /// Takes up what was begun: a renewal, an enrollment that the bank has an order for, a cancel or a rollback. Begins nothing.
@@ -76,40 +83,25 @@ impl Client {
         self.renew(Renewal { is_decided: true, ..Renewal::default() }).await
     }
 
-    /// Repeats what may make progress: after no answer, and after refusals whose remedy is to look again (SPEC.md 12.4).
-    pub(crate) async fn persist<T>(
-        &self,
-        attempt: impl AsyncFn() -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let mut backoff = Backoff::default();
-        loop {
-            let error = match attempt().await {
-                Ok(value) => return Ok(value),
-                Err(error) => error,
-            };
-            let (Some(again), Some(grown)) = (again(&error), backoff.next(retry::random())) else {
-                return Err(error);
-            };
-            let wanted = match again {
-                Again::Soon => continue,
-                Again::After(wait) => wait.unwrap_or(grown),
-            };
-            self.bank.wait(wanted, "no answer").await?;
-        }
-    }
-
     /// Defers the renewal to a later logon (次回ログイン時に更新する).
     pub async fn defer(&self) -> Result<Outcome, Error> {
         let run = Run::new(self);
-        self.persist(async || {
-            let mut session = crate::logon::log_on(&run).await?;
-            session.defer().await?;
-            let deferrals = session.deferrals();
-            self.report(&Event::Deferred { deferrals });
-            session.log_off().await.ok();
-            Ok(Outcome::Deferred { deferrals })
-        })
-        .await
+        let mut persistence = Persistence::default();
+        loop {
+            match self.defer_once(&run).await {
+                Ok(deferrals) => return Ok(Outcome::Deferred { deferrals }),
+                Err(error) => persistence.again(&self.bank, error).await?,
+            }
+        }
+    }
+
+    async fn defer_once(&self, run: &Run<'_>) -> Result<u32, Error> {
+        let mut session = crate::logon::log_on(run).await?;
+        session.defer().await?;
+        let deferrals = session.deferrals();
+        self.report(&Event::Deferred { deferrals });
+        session.log_off().await.ok();
+        Ok(deferrals)
     }
 
     /// When a certificate may and should be renewed, by the bank; `None` where it does not say, or was asked just before
@@ -119,6 +111,26 @@ impl Client {
             Ok((info, _)) => Ok(Some(info)),
             Err(Error::Refused(_)) => Ok(None),
             Err(error) => Err(error),
+        }
+    }
+}
+
+/// Repeats what may make progress: after no answer, and after refusals whose remedy is to look again (SPEC.md 12.4), so
+/// many times and no more.
+#[derive(Default)]
+pub(crate) struct Persistence {
+    backoff: Backoff,
+}
+
+impl Persistence {
+    /// Waits as long as it takes before the next attempt; gives the error back if there is none.
+    pub(crate) async fn again(&mut self, bank: &Bank, error: Error) -> Result<(), Error> {
+        let (Some(again), Some(grown)) = (again(&error), self.backoff.next(retry::random())) else {
+            return Err(error);
+        };
+        match again {
+            Again::Soon => Ok(()),
+            Again::After(wait) => bank.wait(wait.unwrap_or(grown), "no answer").await,
         }
     }
 }

@@ -11,7 +11,7 @@ pub const MAX_BAD_NONCES: u32 = 5;
 pub const MAX_REPEATS: u32 = 5;
 
 /// The longest wait on the bank's word (RTA-04).
-pub const MAX_WAIT: Duration = Duration::from_secs(3600);
+pub const MAX_WAIT: Duration = Duration::from_hours(1);
 
 /// The shortest (RTA-05, RTA-07).
 pub const MIN_WAIT: Duration = Duration::from_secs(1);
@@ -53,7 +53,7 @@ impl Backoff {
     /// The first wait is between half of this and the whole.
     const FIRST: Duration = Duration::from_secs(1);
     /// No wait is longer.
-    const CEILING: Duration = Duration::from_secs(60);
+    const CEILING: Duration = Duration::from_mins(1);
 
     /// The next wait, `random` deciding where it lies between its half and its whole; `None` after [`MAX_REPEATS`].
     pub fn next(&mut self, random: u32) -> Option<Duration> {

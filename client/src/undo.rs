@@ -16,7 +16,7 @@ use crate::identity::{Identity, IdentityError, OpenGeneration, Pair};
 use crate::journal::{Ending, Intent, Journal, Progress, Purpose};
 use crate::order::{BySession, Order};
 use crate::progress::Event;
-use crate::renew::{Outcome, Renewal};
+use crate::renew::{Outcome, Persistence, Renewal};
 use crate::{flow, trust};
 
 impl Client {
@@ -44,12 +44,19 @@ impl Client {
 
     async fn finish_undoing(&self) -> Result<Outcome, Error> {
         let run = Run::new(self);
-        self.persist(async || match finish(&run).await? {
-            Some(outcome) => Ok(outcome),
-            // It was too late: forward is the only way that leaves a certificate.
-            None => flow::pass(&run, &Renewal::default()).await,
-        })
-        .await
+        let mut persistence = Persistence::default();
+        loop {
+            let done = match finish(&run).await {
+                Ok(Some(outcome)) => Ok(outcome),
+                // It was too late: forward is the only way that leaves a certificate.
+                Ok(None) => flow::pass(&run, &Renewal::default()).await,
+                Err(error) => Err(error),
+            };
+            match done {
+                Ok(outcome) => return Ok(outcome),
+                Err(error) => persistence.again(&self.bank, error).await?,
+            }
+        }
     }
 }
 

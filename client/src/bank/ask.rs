@@ -147,8 +147,9 @@ impl Bank {
         let grown = backoff.next(retry::random());
         match (again, grown) {
             (Again::No, _) | (_, None) => Err(error),
-            (Again::After(wait, reason), Some(_)) => self.wait(wait, reason).await,
-            (Again::Later(reason), Some(wait)) => self.wait(wait, reason).await,
+            (Again::After(wait, reason), Some(_)) | (Again::Later(reason), Some(wait)) => {
+                self.wait(wait, reason).await
+            }
         }
     }
 
@@ -217,11 +218,11 @@ async fn sign(
 ) -> Result<Vec<u8>, Error> {
     let (operation, url, by) = (call.operation, call.url.clone(), call.by.clone());
     let (signer, payload) = (Arc::clone(call.signer), payload.clone());
-    let signed = crate::blocking::run(move || {
+    let body = crate::blocking::run(move || {
         let request = Jws { operation, url: &url, nonce: &nonce, by: &by, payload: &payload };
         request.sign(&*signer)
     });
-    Ok(signed.await?)
+    Ok(body.await?)
 }
 
 /// Whether an operation that the bank failed to carry out may be asked for once more (SPEC.md 5.10, CLI-45).

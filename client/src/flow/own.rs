@@ -29,7 +29,7 @@ pub(crate) enum Stage {
 /// What the journals lead to.
 pub(crate) enum Found {
     /// An order to go on with.
-    Order(Stage, Order<ByKey>),
+    Order(Box<Stage>, Order<ByKey>),
     /// None, but what is left of earlier attempts.
     Leftovers(Leftovers),
 }
@@ -145,12 +145,12 @@ pub(crate) async fn take_up(client: &Client) -> Result<Found, Error> {
         };
         if !trust::is_over(order.document(), &client.anchors)? {
             client.report(&Event::Resuming { generation: stage.number() });
-            return Ok(Found::Order(stage, order));
+            return Ok(Found::Order(Box::new(stage), order));
         }
         let stage = stage.keep_receipt(client, &order).await?;
         match stage {
             Stage::Installed(_) => {
-                leftovers.over.push((stage, ending(order.document().status.name())))
+                leftovers.over.push((stage, ending(order.document().status.name())));
             }
             Stage::Requested(_) | Stage::Received(_) => {
                 stage.end(client, ending(order.document().status.name())).await?;

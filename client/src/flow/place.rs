@@ -22,7 +22,7 @@ use crate::window;
 /// What came of it.
 pub(super) enum Placed {
     /// The bank has the order.
-    Ordered(Stage, Order<ByKey>),
+    Ordered(Box<Stage>, Order<ByKey>),
     /// The user deferred it; how often so far.
     Deferred(u32),
 }
@@ -62,7 +62,7 @@ pub(super) async fn order(
     let requested = client.on_disk(move |_| began.requested(journaled)).await?;
     client.report(&Event::Ordered { order: url });
     leftovers.close(client).await?;
-    Ok(Placed::Ordered(Stage::Requested(requested), order))
+    Ok(Placed::Ordered(Box::new(Stage::Requested(requested)), order))
 }
 
 /// What to do about somebody else's open order: it is canceled where the user wants to start over or it counts as

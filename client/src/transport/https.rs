@@ -19,7 +19,7 @@ use super::{Request, Response, Transport, TransportError};
 use crate::Later;
 
 const CONNECT: Duration = Duration::from_secs(15);
-const ANSWER: Duration = Duration::from_secs(60);
+const ANSWER: Duration = Duration::from_mins(1);
 
 /// HTTPS with trust of its own; a proxy is taken from the environment (`HTTPS_PROXY`, `NO_PROXY`).
 #[derive(Clone, Debug)]

@@ -4,4 +4,8 @@
 
 mod scene;
 
+mod drops;
+mod enroll;
+mod losses;
 mod renew;
+mod undo;

@@ -1,19 +1,26 @@
 //! A real bank in this process, and people with certificates of it.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use koshin_client::clock::{Clock, SystemClock};
-use koshin_client::consent::Unattended;
+use koshin_client::consent::{AskEnrollment, AskKey, AskPin, Choice, Consent};
 use koshin_client::files::Real;
 use koshin_client::identity::{Identity, Settings};
 use koshin_client::keystore::FileStore;
 use koshin_client::progress::Event;
+use koshin_client::renew::Renewed;
 use koshin_client::transport::{Https, Request, Response, Transport, TransportError};
-use koshin_client::{Client, Later, import};
+use koshin_client::{Client, Error, Later, Outcome, Renewal, import};
 use koshin_protocol::cert_id::CertId;
+use koshin_protocol::certificate::Certificate;
+use koshin_protocol::notice::Notice;
 use koshin_protocol::pin::Pin;
+use koshin_protocol::revocation::Reason;
+use koshin_protocol::ticket::Ticket;
 use koshin_protocol::time::Time;
 use koshin_protocol::url::Url;
 use koshin_server::config::Origin;
@@ -82,8 +89,27 @@ impl Bank {
     }
 
     pub(crate) async fn user(&self) -> Person {
+        self.known_user().await.1
+    }
+
+    /// A user, and what the bank knows of it.
+    pub(crate) async fn known_user(&self) -> (Made, Person) {
         let made = self.customer("user", "c", 20).await;
-        self.person("user", Some(&made))
+        let person = self.person("user", Some(&made));
+        (made, person)
+    }
+
+    pub(crate) async fn administrator(&self) -> Person {
+        let made = self.customer("administrator", "c", 300).await;
+        self.person("administrator", Some(&made))
+    }
+
+    /// A ticket for a user, whose key was lost.
+    pub(crate) async fn ticket(&self, administrator: &Client, subject: &str) -> Ticket {
+        let contract = administrator.contract().await.unwrap();
+        let entry = contract.subjects.iter().find(|one| one.id.as_str() == subject).unwrap();
+        let (id, name) = (entry.id.clone(), entry.name.clone());
+        administrator.reissue(id, name, Reason::KeyLost).await.unwrap().ticket
     }
 
     /// A person with a folder, in which the pair of `made` is, if any.
@@ -109,6 +135,14 @@ impl Bank {
     }
 }
 
+/// What a renewal must have come to.
+pub(crate) fn renewed(outcome: Result<Outcome, Error>) -> Renewed {
+    match outcome {
+        Ok(Outcome::Renewed(renewed)) => *renewed,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Somebody with an identity in a folder.
 pub(crate) struct Person {
     pub(crate) folder: PathBuf,
@@ -120,11 +154,28 @@ impl Person {
         Identity::open(Arc::new(Real), Arc::new(FileStore::plain()), &self.folder).unwrap()
     }
 
+    pub(crate) async fn client(&self) -> Client {
+        self.by(wire()).await
+    }
+
     /// A client that asks the bank by `transport`.
     pub(crate) async fn by(&self, transport: impl Transport + 'static) -> Client {
+        self.with(transport, Answers::default()).await
+    }
+
+    /// A client whose user answers so.
+    pub(crate) async fn answering(&self, answers: Answers) -> Client {
+        self.with(wire(), answers).await
+    }
+
+    pub(crate) async fn with(
+        &self,
+        transport: impl Transport + 'static,
+        answers: Answers,
+    ) -> Client {
         let events = Arc::clone(&self.events);
         Client::builder(self.identity())
-            .consent(Unattended::new(Some(Pin::new(PIN.to_owned()))))
+            .consent(User { pins: Mutex::new(answers.pins.clone()), answers })
             .progress(move |event: &Event| events.lock().unwrap().push(event.clone()))
             .clock(Hasty)
             .transport(transport)
@@ -133,42 +184,151 @@ impl Person {
             .unwrap()
     }
 
-    pub(crate) async fn client(&self) -> Client {
-        self.by(wire()).await
+    /// Orders a renewal, and stops before the certificate is installed.
+    pub(crate) async fn begin(&self) {
+        let answers = Answers { install: false, ..Answers::default() };
+        let error = self.answering(answers).await.renew(Renewal::default()).await.unwrap_err();
+        assert!(matches!(error, Error::Declined(_)), "{error:?}");
     }
 
     pub(crate) fn current(&self) -> CertId {
         CertId::of(&self.identity().current().unwrap().unwrap().certificate)
     }
+
+    /// The different orders that this client was told of.
+    pub(crate) fn orders(&self) -> BTreeSet<String> {
+        let events = self.events.lock().unwrap();
+        let orders = events.iter().filter_map(|event| match event {
+            Event::Ordered { order } | Event::Confirmed { order, .. } => Some(order.to_string()),
+            _ => None,
+        });
+        orders.collect()
+    }
+}
+
+/// What a user answers.
+#[derive(Clone)]
+pub(crate) struct Answers {
+    pub(crate) pins: Vec<&'static str>,
+    pub(crate) defer: bool,
+    pub(crate) install: bool,
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        Self { pins: vec![PIN], defer: false, install: true }
+    }
+}
+
+struct User {
+    answers: Answers,
+    /// The last one is given again and again.
+    pins: Mutex<Vec<&'static str>>,
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("User")
+    }
+}
+
+impl Consent for User {
+    fn pin<'a>(&'a self, _: &'a AskPin) -> Later<'a, Option<Pin>> {
+        Box::pin(async {
+            let mut pins = self.pins.lock().unwrap();
+            let pin = if pins.len() > 1 { pins.remove(0) } else { pins[0] };
+            Some(Pin::new(pin.to_owned()))
+        })
+    }
+
+    fn notice<'a>(&'a self, _: &'a Notice) -> Later<'a, Choice> {
+        let choice = if self.answers.defer { Choice::Defer } else { Choice::Renew };
+        Box::pin(async move { choice })
+    }
+
+    fn make_key<'a>(&'a self, _: &'a AskKey) -> Later<'a, bool> {
+        Box::pin(async { true })
+    }
+
+    fn install<'a>(&'a self, _: &'a Certificate) -> Later<'a, bool> {
+        Box::pin(async { self.answers.install })
+    }
+
+    fn enroll<'a>(&'a self, _: &'a AskEnrollment) -> Later<'a, bool> {
+        Box::pin(async { true })
+    }
 }
 
 pub(crate) fn wire() -> Wire {
-    Wire { inner: Https::new(&[], Vec::new()).unwrap(), sent: Arc::default(), lose: Arc::default() }
+    Wire { inner: Https::new(&[], Vec::new()).unwrap(), state: Arc::default() }
 }
 
-/// Carries requests, counts them, and loses the answers that it is told to.
+/// Carries requests, counts them, and loses what it is told to.
 #[derive(Clone, Debug)]
 pub(crate) struct Wire {
     inner: Https,
-    pub(crate) sent: Arc<Mutex<Vec<String>>>,
-    /// Ends of URLs whose next answer is lost.
-    pub(crate) lose: Arc<Mutex<Vec<&'static str>>>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    sent: Vec<String>,
+    /// Ends of URLs whose answers are lost, and how many.
+    answers: Vec<(&'static str, usize)>,
+    /// Ends of URLs whose requests are lost, and how many.
+    requests: Vec<(&'static str, usize)>,
+    /// The end of the URL after whose request nothing goes through any more.
+    cut: Option<&'static str>,
+    is_cut: bool,
+}
+
+impl Wire {
+    pub(crate) fn sent(&self) -> Vec<String> {
+        self.state.lock().unwrap().sent.clone()
+    }
+
+    /// Loses so many answers from URLs with this end: the bank has acted.
+    pub(crate) fn lose(&self, end: &'static str, times: usize) {
+        self.state.lock().unwrap().answers.push((end, times));
+    }
+
+    /// Loses so many requests to URLs with this end: the bank has not acted.
+    pub(crate) fn drop_before(&self, end: &'static str, times: usize) {
+        self.state.lock().unwrap().requests.push((end, times));
+    }
+
+    /// Breaks for good once a request to a URL with this end has reached the bank.
+    pub(crate) fn cut_after(&self, end: &'static str) {
+        self.state.lock().unwrap().cut = Some(end);
+    }
+}
+
+impl State {
+    fn is_lost(list: &mut [(&'static str, usize)], url: &str) -> bool {
+        let found = list.iter_mut().find(|(end, times)| url.ends_with(end) && *times > 0);
+        found.map(|(_, times)| *times -= 1).is_some()
+    }
 }
 
 impl Transport for Wire {
     fn send(&self, request: Request) -> Later<'_, Result<Response, TransportError>> {
         Box::pin(async move {
+            let lost = || Err(TransportError::CutShort("lost by the test".to_owned()));
             let url = request.url.as_str().to_owned();
-            self.sent.lock().unwrap().push(url.clone());
-            let answer = self.inner.send(request).await;
-            let mut lose = self.lose.lock().unwrap();
-            match lose.iter().position(|end| url.ends_with(end)) {
-                Some(at) => {
-                    lose.remove(at);
-                    Err(TransportError::CutShort("lost by the test".to_owned()))
+            {
+                let mut state = self.state.lock().unwrap();
+                state.sent.push(url.clone());
+                if state.is_cut || State::is_lost(&mut state.requests, &url) {
+                    return lost();
                 }
-                None => answer,
             }
+            let answer = self.inner.send(request).await;
+            let mut state = self.state.lock().unwrap();
+            if state.cut.is_some_and(|end| url.ends_with(end)) {
+                state.is_cut = true;
+                return lost();
+            }
+            if State::is_lost(&mut state.answers, &url) { lost() } else { answer }
         })
     }
 }
