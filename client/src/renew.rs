@@ -12,7 +12,7 @@ use koshin_protocol::time::Time;
 
 use crate::bank::Bank;
 use crate::client::{Client, Run};
-use crate::error::{Asked, Error};
+use crate::error::{Asked, Error, NoAnswer};
 use crate::flow;
 use crate::progress::Event;
 use crate::retry::{self, Backoff};
@@ -143,6 +143,12 @@ enum Again {
 fn again(error: &Error) -> Option<Again> {
     match error {
         Error::NoAnswer { asked: Asked::Directory | Asked::Nonce, .. } => None,
+        // What explains itself by its status alone is acted on by that (ERR-07).
+        Error::NoAnswer { cause: NoAnswer::Status(status), .. }
+            if Action::by_status(*status) == Action::Stop =>
+        {
+            None
+        }
         Error::NoAnswer { retry_after, .. } => Some(Again::After(*retry_after)),
         Error::Refused(refusal) => {
             if matches!(refusal.asked, Asked::Signed(Operation::NewSession)) {

@@ -98,6 +98,11 @@ impl Bank {
             // Reading changes nothing: whatever came of it, it may be asked again.
             let again = match &error {
                 Error::Refused(refusal) => again(refusal, true),
+                Error::NoAnswer { cause: NoAnswer::Status(status), .. }
+                    if Action::by_status(*status) == Action::Stop =>
+                {
+                    Again::No
+                }
                 Error::NoAnswer { retry_after: Some(wait), .. } => Again::After(*wait, "no answer"),
                 Error::NoAnswer { .. } => Again::Later("no answer"),
                 _ => Again::No,

@@ -7,5 +7,6 @@ mod scene;
 mod drops;
 mod enroll;
 mod losses;
+mod misbehaviour;
 mod renew;
 mod undo;

@@ -74,11 +74,22 @@ impl Bank {
 
     /// A subject whose certificate ends in so many days.
     pub(crate) async fn customer(&self, role: &str, contract: &str, days: i64) -> Made {
+        self.customer_until(role, contract, in_days(days)).await
+    }
+
+    /// A user whose certificate ends so soon.
+    pub(crate) async fn user_for(&self, left: Duration) -> Person {
+        let until = now().unix() + i64::try_from(left.as_secs()).unwrap();
+        let made = self.customer_until("user", "c", Time::from_unix(until).unwrap()).await;
+        self.person("user", Some(&made))
+    }
+
+    async fn customer_until(&self, role: &str, contract: &str, until: Time) -> Made {
         let request = serde_json::json!({
             "role": role,
             "contract": contract,
-            "notBefore": in_days(days - 400),
-            "notAfter": in_days(days),
+            "notBefore": in_days(-380),
+            "notAfter": until,
             "pin": PIN,
         });
         let request = serde_json::from_value(request).unwrap();
@@ -131,7 +142,7 @@ impl Bank {
             let imported = import::read(&files, None, now()).unwrap();
             identity.import(imported, now()).unwrap();
         }
-        Person { folder, events: Arc::default() }
+        Person { folder, events: Arc::default(), slept: Arc::default() }
     }
 }
 
@@ -147,6 +158,8 @@ pub(crate) fn renewed(outcome: Result<Outcome, Error>) -> Renewed {
 pub(crate) struct Person {
     pub(crate) folder: PathBuf,
     pub(crate) events: Arc<Mutex<Vec<Event>>>,
+    /// How long its clients waited, each time.
+    pub(crate) slept: Arc<Mutex<Vec<Duration>>>,
 }
 
 impl Person {
@@ -177,7 +190,8 @@ impl Person {
         Client::builder(self.identity())
             .consent(User { pins: Mutex::new(answers.pins.clone()), answers })
             .progress(move |event: &Event| events.lock().unwrap().push(event.clone()))
-            .clock(Hasty)
+            .clock(Hasty { slept: Arc::clone(&self.slept) })
+            .patience(Duration::from_hours(1))
             .transport(transport)
             .build()
             .await
@@ -263,6 +277,9 @@ pub(crate) fn wire() -> Wire {
     Wire { inner: Https::new(&[], Vec::new()).unwrap(), state: Arc::default() }
 }
 
+/// What stands in for an answer, or changes one: given the request, and the answer if there is one already.
+pub(crate) type Tamper = Box<dyn FnMut(&Request, Option<&mut Response>) -> Option<Response> + Send>;
+
 /// Carries requests, counts them, and loses what it is told to.
 #[derive(Clone, Debug)]
 pub(crate) struct Wire {
@@ -270,8 +287,9 @@ pub(crate) struct Wire {
     state: Arc<Mutex<State>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
+    tamper: Option<Tamper>,
     sent: Vec<String>,
     /// Ends of URLs whose answers are lost, and how many.
     answers: Vec<(&'static str, usize)>,
@@ -297,13 +315,38 @@ impl Wire {
         self.state.lock().unwrap().requests.push((end, times));
     }
 
+    /// Answers in the bank's place, or changes its answers.
+    pub(crate) fn tamper(
+        &self,
+        tamper: impl FnMut(&Request, Option<&mut Response>) -> Option<Response> + Send + 'static,
+    ) {
+        self.state.lock().unwrap().tamper = Some(Box::new(tamper));
+    }
+
     /// Breaks for good once a request to a URL with this end has reached the bank.
     pub(crate) fn cut_after(&self, end: &'static str) {
         self.state.lock().unwrap().cut = Some(end);
     }
 }
 
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("sent", &self.sent).finish_non_exhaustive()
+    }
+}
+
 impl State {
+    /// What the test answers in the bank's place.
+    fn instead(&mut self, request: &Request) -> Option<Response> {
+        self.tamper.as_mut().and_then(|tamper| tamper(request, None))
+    }
+
+    fn change(&mut self, request: &Request, response: &mut Response) {
+        if let Some(tamper) = &mut self.tamper {
+            tamper(request, Some(response));
+        }
+    }
+
     fn is_lost(list: &mut [(&'static str, usize)], url: &str) -> bool {
         let found = list.iter_mut().find(|(end, times)| url.ends_with(end) && *times > 0);
         found.map(|(_, times)| *times -= 1).is_some()
@@ -321,9 +364,15 @@ impl Transport for Wire {
                 if state.is_cut || State::is_lost(&mut state.requests, &url) {
                     return lost();
                 }
+                if let Some(response) = state.instead(&request) {
+                    return Ok(response);
+                }
             }
-            let answer = self.inner.send(request).await;
+            let mut answer = self.inner.send(request.clone()).await;
             let mut state = self.state.lock().unwrap();
+            if let Ok(response) = &mut answer {
+                state.change(&request, response);
+            }
             if state.cut.is_some_and(|end| url.ends_with(end)) {
                 state.is_cut = true;
                 return lost();
@@ -335,14 +384,17 @@ impl Transport for Wire {
 
 /// The system's time; waits are over at once.
 #[derive(Debug)]
-pub(crate) struct Hasty;
+pub(crate) struct Hasty {
+    slept: Arc<Mutex<Vec<Duration>>>,
+}
 
 impl Clock for Hasty {
     fn now(&self) -> Time {
         now()
     }
 
-    fn sleep(&self, _: Duration) -> Later<'_, ()> {
+    fn sleep(&self, duration: Duration) -> Later<'_, ()> {
+        self.slept.lock().unwrap().push(duration);
         Box::pin(tokio::task::yield_now())
     }
 }
