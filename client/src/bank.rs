@@ -145,9 +145,7 @@ impl Bank {
         let url = format!("{}/{of}", directory.renewal_info);
         let url = Url::parse(&url).map_err(|error| Error::Directory(error.to_string()))?;
         let answer = self.get(Asked::RenewalInfo, Method::GET, &url).await?;
-        let (least, most) = (Duration::from_mins(1), Duration::from_hours(24));
-        let fresh = answer.retry_after().unwrap_or(most).clamp(least, most);
-        Ok((answer.object()?, fresh))
+        Ok((answer.object()?, renewal_info_freshness(answer.retry_after())))
     }
 
     /// Logs on with a pair (SPEC.md 7.4). A session begins; the former one of the same certificate ends.
@@ -261,6 +259,12 @@ impl Bank {
         // Nobody panics while holding it, and if so, each field is whole by itself.
         look(&mut self.inner.known.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// How long the same renewalInfo is not asked for again: as the bank says, at least a minute and at most a day (RNI-06).
+pub(crate) fn renewal_info_freshness(retry_after: Option<Duration>) -> Duration {
+    let (least, most) = (Duration::from_mins(1), Duration::from_hours(24));
+    retry_after.unwrap_or(least).clamp(least, most)
 }
 
 /// A request that the bank would refuse for its algorithm is not made (ALG-06).

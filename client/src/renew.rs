@@ -7,7 +7,6 @@ use koshin_protocol::certificate::Certificate;
 use koshin_protocol::operation::Operation;
 use koshin_protocol::problem::Token;
 use koshin_protocol::remedy::Action;
-use koshin_protocol::renewal_info::RenewalInfo;
 use koshin_protocol::time::Time;
 
 use crate::bank::Bank;
@@ -102,16 +101,6 @@ impl Client {
         self.report(&Event::Deferred { deferrals });
         session.log_off().await.ok();
         Ok(deferrals)
-    }
-
-    /// When a certificate may and should be renewed, by the bank; `None` where it does not say, or was asked just before
-    /// (RNI-06).
-    pub async fn renewal_info(&self, of: &CertId) -> Result<Option<RenewalInfo>, Error> {
-        match self.bank.renewal_info(of).await {
-            Ok((info, _)) => Ok(Some(info)),
-            Err(Error::Refused(_)) => Ok(None),
-            Err(error) => Err(error),
-        }
     }
 }
 

@@ -27,3 +27,57 @@ fn start(not_after: Time, meta: &Meta) -> Option<Time> {
     let opening = day.checked_sub(days.days()).ok()?.to_zoned(zone).ok()?.start_of_day().ok()?;
     Time::from_timestamp(opening.timestamp()).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start_in(zone: &str, not_after: &str) -> String {
+        let meta = meta(zone);
+        super::start(not_after.parse().expect("a time"), &meta).expect("a start").to_string()
+    }
+
+    fn meta(zone: &str) -> Meta {
+        use koshin_protocol::directory::Directory;
+        let directory = serde_json::json!({
+            "newNonce": "https://bank.example/n",
+            "newSession": "https://bank.example/s",
+            "newOrder": "https://bank.example/o",
+            "findOrder": "https://bank.example/f",
+            "renewalInfo": "https://bank.example/r",
+            "revokeCert": "https://bank.example/v",
+            "meta": {
+                "version": "1",
+                "profile": "core",
+                "algorithms": ["ES256"],
+                "keyTypes": ["P-256"],
+                "environments": [],
+                "keyStores": ["file"],
+                "timeZone": zone,
+                "window": "P30D",
+                "confirmWithin": "PT24H",
+                "issuers": [["AQ=="]],
+                "extensions": [],
+            },
+        });
+        serde_json::from_value::<Directory>(directory).expect("a directory").meta
+    }
+
+    #[test]
+    fn the_window_opens_at_the_first_instant_of_a_local_day() {
+        // The examples of SPEC.md 8.1.
+        assert_eq!(start_in("Asia/Tokyo", "2027-03-02T23:59:59Z"), "2027-01-31T15:00:00Z");
+        assert_eq!(start_in("Asia/Tokyo", "2026-12-31T14:59:59Z"), "2026-11-30T15:00:00Z");
+        // A day of 23 hours in between counts as a day.
+        assert_eq!(start_in("Europe/Berlin", "2027-04-15T12:00:00Z"), "2027-03-15T23:00:00Z");
+    }
+
+    #[test]
+    fn in_an_unknown_zone_the_window_opens_no_later_than_in_any_other() {
+        let not_after = "2027-03-02T23:59:59Z";
+        let unknown = start_in("Mars/Olympus", not_after);
+        for zone in ["Pacific/Kiritimati", "Asia/Tokyo", "UTC", "Pacific/Pago_Pago"] {
+            assert!(unknown <= start_in(zone, not_after), "{zone}");
+        }
+    }
+}

@@ -1,9 +1,13 @@
 //! Answers that never arrive: the bank acted, and the client does not know.
 
-use koshin_client::{Outcome, Renewal};
-use koshin_protocol::cert_id::CertId;
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::scene::{Bank, renewed, wire};
+use koshin_client::{Class, Outcome, Renewal};
+use koshin_protocol::cert_id::CertId;
+use koshin_server::clock::Fixed;
+
+use crate::scene::{Bank, now, renewed, wire};
 
 #[tokio::test]
 async fn whichever_answer_is_lost_the_renewal_ends_with_one_order() {
@@ -47,6 +51,32 @@ async fn a_bank_that_is_never_reached_is_given_up_and_the_run_can_be_resumed() {
     assert_eq!(user.current(), old);
     let new = renewed(user.client().await.resume().await);
     assert_eq!((new.generation, user.orders().len()), (2, 1));
+}
+
+#[tokio::test]
+async fn an_order_whose_answer_was_lost_is_found_by_its_key_after_the_old_certificate_expired() {
+    let clock = Arc::new(Fixed::at(now()));
+    let bank = Bank::open_by(clock.clone()).await;
+    let user = bank.user_for(Duration::from_mins(30)).await;
+    let cut = wire();
+    cut.cut_after("new-order");
+    user.by(cut).await.renew(Renewal::default()).await.unwrap_err();
+    clock.advance(3600);
+    let wire = wire();
+    let new = renewed(user.by(wire.clone()).await.renew(Renewal::default()).await);
+    assert_eq!(new.generation, 2);
+    assert_eq!(user.current(), CertId::of(&new.certificate));
+    assert!(wire.sent().iter().any(|url| url.ends_with("find-order")), "{:?}", wire.sent());
+}
+
+#[tokio::test]
+async fn an_expired_certificate_without_an_order_needs_a_reissue() {
+    let clock = Arc::new(Fixed::at(now()));
+    let bank = Bank::open_by(clock.clone()).await;
+    let user = bank.user_for(Duration::from_mins(30)).await;
+    clock.advance(3600);
+    let error = user.client().await.renew(Renewal::default()).await.unwrap_err();
+    assert_eq!(error.class(), Class::Reissue, "{error:?}");
 }
 
 #[tokio::test]

@@ -211,12 +211,12 @@ async fn a_wrong_certificate_is_neither_switched_to_nor_confirmed() {
             json["certID"] = cert_id.clone().into();
         });
         let error = renew(&user, &wire).await.unwrap_err();
-        match &error {
-            Error::Identity(IdentityError::Mismatch(Mismatch::Key)) => {}
-            // The old certificate ends no later than itself.
-            Error::NotLonger { .. } => {}
-            other => panic!("{other:?}"),
-        }
+        // The old certificate ends no later than itself, which is noticed first.
+        let is_wrong = matches!(
+            error,
+            Error::Identity(IdentityError::Mismatch(Mismatch::Key)) | Error::NotLonger { .. }
+        );
+        assert!(is_wrong, "{error:?}");
         assert_eq!(error.class(), Class::RetryLater);
         assert_eq!(user.current(), current);
         assert_eq!(sent_to(&wire, "confirm"), 0);
@@ -249,6 +249,53 @@ async fn a_completion_without_a_receipt_that_verifies_is_not_believed() {
     assert!(matches!(error, Error::Receipt(_)), "{error:?}");
     assert!(!user.identity().resume().unwrap().is_empty(), "it is not done");
     renewed(user.client().await.resume().await);
+}
+
+#[tokio::test]
+async fn an_order_in_processing_is_looked_at_when_the_bank_wants() {
+    let bank = Bank::open().await;
+    let user = bank.user().await;
+    let (wire, mut left) = (wire(), 3);
+    wire.tamper(move |_, response| {
+        let response = response?;
+        let mut json: Value = serde_json::from_slice(&response.body).ok()?;
+        if json.get("chain").is_none() || left == 0 {
+            return None;
+        }
+        left -= 1;
+        json["status"] = "processing".into();
+        for member in ["certID", "certificate", "chain", "confirm"] {
+            json.as_object_mut().unwrap().remove(member);
+        }
+        response.body = serde_json::to_vec(&json).unwrap();
+        response.headers.insert("retry-after", HeaderValue::from(left * 7));
+        None
+    });
+    renewed(renew(&user, &wire).await);
+    let slept = user.slept.lock().unwrap();
+    // The last one is less than a second, which is taken as one.
+    assert_eq!(*slept, [14, 7, 1].map(Duration::from_secs));
+}
+
+#[tokio::test]
+async fn an_order_that_is_denied_by_its_key_and_told_of_at_logon_is_taken_up_all_the_same() {
+    let bank = Bank::open().await;
+    let user = bank.user().await;
+    user.begin().await;
+    let (wire, mut denied) = (wire(), 0);
+    wire.tamper(move |request, response| {
+        let parsed = Parsed::from_slice(&request.body).ok()?;
+        let by_key = matches!(parsed.by(), koshin_protocol::jws::By::Key(_));
+        if response.is_some() || !by_key || denied == 2 {
+            return None;
+        }
+        denied += 1;
+        let find = request.url.as_str().ends_with("find-order");
+        Some(refusal(if find { Token::OrderUnknown } else { Token::NotFound }, &[]))
+    });
+    let new = renewed(renew(&user, &wire).await);
+    assert_eq!((new.generation, user.orders().len()), (2, 1));
+    assert_eq!(sent_to(&wire, "find-order"), 1);
 }
 
 #[tokio::test]

@@ -29,11 +29,16 @@ async fn a_renewal_is_four_requests() {
 async fn a_renewed_certificate_is_renewed_no_sooner_than_its_window_opens() {
     let bank = Bank::open().await;
     let user = bank.user().await;
-    let client = user.client().await;
-    renewed(client.renew(Renewal::default()).await);
-    let error = client.renew(Renewal::default()).await.unwrap_err();
-    assert!(matches!(error, Error::TooEarly { .. }), "{error:?}");
-    assert_eq!(error.class(), Class::RetryLater);
+    renewed(user.client().await.renew(Renewal::default()).await);
+    let mut asked = 0;
+    for _ in 0..2 {
+        let wire = wire();
+        let error = user.by(wire.clone()).await.renew(Renewal::default()).await.unwrap_err();
+        assert!(matches!(error, Error::TooEarly { .. }), "{error:?}");
+        assert_eq!(error.class(), Class::RetryLater);
+        asked += wire.sent().iter().filter(|url| url.contains("renewal-info")).count();
+    }
+    assert_eq!(asked, 1, "renewalInfo is not asked for again so soon, also by another program");
 }
 
 #[tokio::test]

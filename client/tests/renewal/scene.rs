@@ -23,10 +23,11 @@ use koshin_protocol::revocation::Reason;
 use koshin_protocol::ticket::Ticket;
 use koshin_protocol::time::Time;
 use koshin_protocol::url::Url;
+use koshin_server::clock::System;
 use koshin_server::config::Origin;
 use koshin_server::init::{NewBank, NewTransport};
 use koshin_server::provision::{Answer, Made};
-use koshin_server::start::{Running, start};
+use koshin_server::start::{Running, start_by};
 use tempfile::TempDir;
 
 pub(crate) const PIN: &str = "481516";
@@ -48,6 +49,11 @@ pub(crate) fn in_days(days: i64) -> Time {
 
 impl Bank {
     pub(crate) async fn open() -> Self {
+        Self::open_by(Arc::new(System)).await
+    }
+
+    /// A bank with a clock of its own.
+    pub(crate) async fn open_by(clock: Arc<dyn koshin_server::clock::Clock>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let new = NewBank {
             organization: "Example Bank",
@@ -65,7 +71,7 @@ impl Bank {
             rules.cost.memory_kib = 64;
             rules.cost.passes = 1;
         }
-        Self { running: start(config).await.unwrap(), folder }
+        Self { running: start_by(config, clock).await.unwrap(), folder }
     }
 
     pub(crate) fn directory(&self) -> Url {
