@@ -10,7 +10,7 @@
 //! 6  confirm                                                   confirm, by the new pair
 //! ```
 //!
-//! [`pass`] goes through it once, from whatever the journals say. It decides nothing by what it remembers: after a request
+//! `pass` goes through it once, from whatever the journals say. It decides nothing by what it remembers: after a request
 //! without an answer the next pass begins with a look at the bank (SPEC.md 12.4). Dropped at any await, it leaves what
 //! the next pass takes up.
 
