@@ -1,5 +1,7 @@
 //! When a certificate may and should be renewed (SPEC.md 7.3, RFC 9773 4.2).
 
+use jiff::ToSpan;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -22,6 +24,18 @@ impl Window {
     /// The window from `start` to `end`.
     pub fn new(start: Time, end: Time) -> Result<Self, InvalidWindow> {
         if start <= end { Ok(Self { start, end }) } else { Err(InvalidWindow) }
+    }
+
+    /// The enforced window of a certificate (SPEC.md 8.1): from the first instant of the day, in
+    /// `zone`, that is `days` days before the local date of `not_after`, to `not_after`.
+    ///
+    /// `None` where that day is before the calendar's beginning.
+    pub fn enforced(not_after: Time, days: u32, zone: &TimeZone) -> Option<Self> {
+        let day = not_after.timestamp().to_zoned(zone.clone()).date();
+        let opening = day.checked_sub(i64::from(days).days()).ok()?;
+        let opening = opening.to_zoned(zone.clone()).ok()?.start_of_day().ok()?;
+        let start = Time::from_timestamp(opening.timestamp()).ok()?;
+        Self::new(start.min(not_after), not_after).ok()
     }
 
     /// The first second.

@@ -15,6 +15,7 @@ use koshin_protocol::environment::EnvironmentRule;
 use koshin_protocol::key_store::KeyStoreName;
 use koshin_protocol::page_url::PageUrl;
 use koshin_protocol::pin::PinRule;
+use koshin_protocol::renewal_info;
 use koshin_protocol::time::{Period, Time};
 
 use crate::settings::SettingsError;
@@ -192,8 +193,9 @@ impl Policy {
     /// the local day that lies the window's days before `not_after`'s local day, and closes with
     /// `not_after`.
     pub fn window(&self, not_after: Time) -> Window {
-        let opens = self.start_of_day(not_after, -i64::from(self.renewal.window_days));
-        Window { opens: opens.min(not_after), closes: not_after }
+        let days = self.renewal.window_days;
+        let enforced = renewal_info::Window::enforced(not_after, days, &self.time_zone);
+        Window { opens: enforced.map_or(not_after, renewal_info::Window::start), closes: not_after }
     }
 
     /// The part of the window in which clients are asked to renew (`suggestedWindow`).

@@ -4,11 +4,16 @@
 mod cert_id;
 mod csr;
 mod encoding;
+mod enrollment;
 mod file;
 mod jwk;
 mod jws;
 mod mutation;
+mod object;
 mod outcome;
+mod policy;
+mod problem;
+mod receipt;
 mod state;
 
 use std::process::ExitCode;
@@ -25,10 +30,18 @@ fn run(topic: &str, input: &Value) -> Outcome {
         "base64url" => encoding::base64url(input),
         "cert_id" => cert_id::run(input),
         "csr" => csr::run(input),
+        "enrollment" => enrollment::run(input),
+        "header" => policy::header(input),
         "json" => encoding::json(input),
         "jwk" => jwk::run(input),
         "jws" => jws::run(input),
         "name" => encoding::name(input),
+        "object" => object::run(input),
+        "order" => object::order(input),
+        "payload" => object::payload(input),
+        "policy" => policy::run(input),
+        "problem" => problem::run(input),
+        "receipt" => receipt::run(input),
         "state" => state::run(input),
         "time" => encoding::time(input),
         "url" => encoding::url(input),
