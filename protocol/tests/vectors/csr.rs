@@ -21,13 +21,8 @@ pub(crate) fn run(input: &Value) -> Outcome {
             "key": csr.key().thumbprint().to_string(),
             "subject": csr.subject().as_str(),
         })),
-        Err(error) => match error.reason() {
-            Some(reason) => refused(reason),
-            None => {
-                assert_eq!(error, CsrError::Encoding);
-                Outcome::refused(Token::Malformed, "payload")
-            }
-        },
+        Err(CsrError::Encoding) => Outcome::refused(Token::Malformed, "payload"),
+        Err(error) => refused(error.reason().expect("every other fault has a reason")),
     }
 }
 

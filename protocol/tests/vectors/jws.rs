@@ -69,7 +69,7 @@ fn request(input: &Value) -> Result<(&'static str, Verified), JwsError> {
     let operation = Operation::from_typ(text(resource, "typ")).expect("an operation");
     let url: Url = text(resource, "url").parse().expect("a URL");
     let parsed = Parsed::for_resource(&body(input), Resource { operation, url: &url })?;
-    let verifier = default_verifier();
+    let provider = default_verifier();
     let (by, verified) = match parsed.by() {
         By::Session(session) => {
             assert_eq!(
@@ -78,10 +78,10 @@ fn request(input: &Value) -> Result<(&'static str, Verified), JwsError> {
                 "vectors have one session"
             );
             let key = serde_json::from_value(input["session"]["key"].clone()).expect("a good key");
-            ("kid", parsed.verify(verifier, &key)?)
+            ("kid", parsed.verify(provider, &key)?)
         }
-        By::Certificate(_) => ("x5c", parsed.verify_by_own_key(verifier)?),
-        By::Key(_) => ("jwk", parsed.verify_by_own_key(verifier)?),
+        By::Certificate(_) => ("x5c", parsed.verify_by_own_key(provider)?),
+        By::Key(_) => ("jwk", parsed.verify_by_own_key(provider)?),
     };
     read_payload(&verified)?;
     Ok((by, verified))

@@ -15,6 +15,7 @@ mod policy;
 mod problem;
 mod receipt;
 mod state;
+mod transcript;
 
 use std::process::ExitCode;
 
@@ -44,6 +45,7 @@ fn run(topic: &str, input: &Value) -> Outcome {
         "receipt" => receipt::run(input),
         "state" => state::run(input),
         "time" => encoding::time(input),
+        "transcript" => transcript::run(input),
         "url" => encoding::url(input),
         other => panic!("no runner for the topic {other}"),
     }
@@ -52,7 +54,9 @@ fn run(topic: &str, input: &Value) -> Outcome {
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let files = file::all();
+    mutation::hush_wanted_panics();
     let mut trials: Vec<Trial> = mutation::trials(&files);
+    trials.push(mutation::changed_transcripts(&files));
     trials.push(Trial::test("runner/every-file-is-valid-by-its-schema", {
         let files = files.clone();
         move || file::check_schema(&files)
@@ -83,5 +87,5 @@ fn hexadecimal(text: &str) -> Vec<u8> {
 
 /// Hexadecimal of octets.
 fn hexadecimal_of(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+    octets.iter().fold(String::new(), |text, octet| text + &format!("{octet:02x}"))
 }

@@ -1,6 +1,9 @@
 //! The runner can fail: each expectation, changed in any one way, is not met any more.
 
-use libtest_mimic::Trial;
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe};
+
+use libtest_mimic::{Failed, Trial};
 use serde_json::{Value, json};
 
 use super::file::{Vector, VectorFile};
@@ -21,6 +24,69 @@ pub(crate) fn trials(files: &[VectorFile]) -> Vec<Trial> {
             })
         })
         .collect()
+}
+
+/// A flow with one character changed in any request's signature, or in any answer, is not replayed.
+pub(crate) fn changed_transcripts(files: &[VectorFile]) -> Trial {
+    let flows: Vec<Vector> = files
+        .iter()
+        .filter(|file| file.topic == "transcript")
+        .flat_map(|file| file.vectors.clone())
+        .collect();
+    Trial::test("runner/transcript-changed-anywhere-is-not-replayed", move || {
+        assert!(!flows.is_empty(), "there are transcripts");
+        flows.iter().try_for_each(check_transcript)
+    })
+}
+
+fn check_transcript(vector: &Vector) -> Result<(), Failed> {
+    let exchanges = vector.input["exchanges"].as_array().cloned().unwrap_or_default();
+    for (index, exchange) in exchanges.iter().enumerate() {
+        for side in ["request", "response"] {
+            let body = exchange[side]["body"].as_str().unwrap_or_default();
+            // The last quoted value of a request is its signature.
+            let Some(at) = body.rfind("\"}").filter(|_| side == "request").or(body.find(':'))
+            else {
+                continue;
+            };
+            let mut input = vector.input.clone();
+            let changed =
+                format!("{}{}{}", &body[..at - 3], other(&body[at - 3..at - 2]), &body[at - 2..]);
+            input["exchanges"][index][side]["body"] = changed.into();
+            let outcome = quietly(|| run("transcript", &input));
+            if outcome.is_some_and(|outcome| outcome.compare(&vector.expect).is_ok()) {
+                return Err(format!("{}: exchange {index}, {side}", vector.id).into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Another character of base64url and of names.
+fn other(character: &str) -> &'static str {
+    if character == "A" { "B" } else { "A" }
+}
+
+thread_local! {
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Lets panics that are wanted pass without a message.
+pub(crate) fn hush_wanted_panics() {
+    let usual = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if !QUIET.get() {
+            usual(info);
+        }
+    }));
+}
+
+/// What the function returns, `None` if it panics.
+fn quietly<T>(function: impl FnOnce() -> T) -> Option<T> {
+    QUIET.set(true);
+    let result = panic::catch_unwind(AssertUnwindSafe(function));
+    QUIET.set(false);
+    result.ok()
 }
 
 fn check(topic: &str, vector: &Vector) -> Result<(), String> {

@@ -183,8 +183,8 @@ fn of_session(input: &Value) -> Outcome {
             }
         },
         Err(refused) => {
-            let stage = if refused.token == Token::SessionPurpose { "signer" } else { "signature" };
-            Outcome::refused(refused.token, stage)
+            let by_purpose = refused.token == Token::SessionPurpose;
+            Outcome::refused(refused.token, if by_purpose { "signer" } else { "signature" })
         }
     }
 }
