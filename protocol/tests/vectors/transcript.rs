@@ -198,7 +198,7 @@ impl Replay {
         let name = order.status.name();
         match &order.status {
             Status::Processing { .. } => {
-                assert!(text(response, "/headers/Retry-After").parse::<u32>().is_ok())
+                assert!(text(response, "/headers/Retry-After").parse::<u32>().is_ok());
             }
             Status::Valid { issued, .. } | Status::Completed { issued, .. } => {
                 let certificates: Vec<Certificate> = issued
