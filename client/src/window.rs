@@ -13,20 +13,18 @@ use koshin_protocol::time::Time;
 /// In a zone that this machine does not know the earliest zone of the world is taken: too early is only refused.
 pub fn enforced(certificate: &Certificate, meta: &Meta) -> Window {
     let not_after = certificate.not_after();
-    if let Ok(zone) = TimeZone::get(&meta.time_zone)
-        && let Some(window) = Window::enforced(not_after, meta.window.days(), &zone)
-    {
-        return window;
-    }
-    let start = earliest(not_after, meta).unwrap_or(certificate.not_before()).min(not_after);
+    let start = start(not_after, meta).unwrap_or(certificate.not_before()).min(not_after);
     Window::new(start, not_after).expect("the start is not after the end")
 }
 
-/// The opening in a zone that is ahead of every zone of the world.
-fn earliest(not_after: Time, meta: &Meta) -> Option<Time> {
-    let days = i64::from(meta.window.days());
-    let ahead = SignedDuration::from_hours(14) + SignedDuration::from_hours(24 * (days + 1));
-    Time::from_timestamp(not_after.timestamp().checked_sub(ahead).ok()?).ok()
+fn start(not_after: Time, meta: &Meta) -> Option<Time> {
+    let days = meta.window.days();
+    let Ok(zone) = TimeZone::get(&meta.time_zone) else {
+        let earliest =
+            SignedDuration::from_hours(14) + SignedDuration::from_hours(24 * (i64::from(days) + 1));
+        return Time::from_timestamp(not_after.timestamp().checked_sub(earliest).ok()?).ok();
+    };
+    Some(Window::enforced(not_after, days, &zone)?.start())
 }
 
 #[cfg(test)]
