@@ -1,12 +1,25 @@
 //! The command line: its words, and how each ends.
 
+mod audit;
+mod backup;
 mod bank;
+mod by;
+mod certificate;
 mod check_config;
+mod contract;
 mod failure;
 mod init;
+mod manual;
+mod operator;
 mod output;
+mod page;
+mod pin;
 mod provision;
+mod reissue;
+mod revoke;
 mod serve;
+mod subject;
+mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -61,7 +74,21 @@ enum Command {
     Init(init::Init),
     Serve(serve::Serve),
     CheckConfig(check_config::CheckConfig),
+    Operator(operator::Operators),
+    Contract(contract::Contracts),
+    Subject(subject::Subjects),
+    Certificate(certificate::Certificates),
+    Pin(pin::Pinning),
+    Unlock(pin::Unlock),
+    Reissue(reissue::Reissues),
+    Revoke(revoke::Revoke),
+    Crl(revoke::Crl),
+    Audit(audit::Audit),
+    Backup(backup::Backup),
+    Restore(backup::Restore),
     Provision(provision::Provision),
+    Completions(manual::Completions),
+    Man(manual::Manual),
 }
 
 /// Does what the command line says; the answer is the process's exit code.
@@ -70,9 +97,25 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
     let output = Output::new(global.json);
     let done = match command {
         Command::Init(init) => init.run(output),
-        Command::Serve(serve) => serve.run(&global, output),
-        Command::CheckConfig(check) => check.run(&global, output),
-        Command::Provision(provision) => provision.run(&global),
+        Command::Serve(serve::Serve {}) => serve::Serve::run(&global, output),
+        Command::CheckConfig(check_config::CheckConfig {}) => {
+            check_config::CheckConfig::run(&global, output)
+        }
+        Command::Operator(operators) => operators.run(&global, output),
+        Command::Contract(contracts) => contracts.run(&global, output),
+        Command::Subject(subjects) => subjects.run(&global, output),
+        Command::Certificate(certificates) => certificates.run(&global, output),
+        Command::Pin(pinning) => pinning.run(&global, output),
+        Command::Unlock(unlock) => unlock.run(&global, output),
+        Command::Reissue(reissues) => reissues.run(&global, output),
+        Command::Revoke(revoke) => revoke.run(&global, output),
+        Command::Crl(crl) => crl.run(&global, output),
+        Command::Audit(audit) => audit.run(&global, output),
+        Command::Backup(backup) => backup.run(&global, output),
+        Command::Restore(restore) => restore.run(&global, output),
+        Command::Provision(provision::Provision {}) => provision::Provision::run(&global),
+        Command::Completions(completions) => completions.run(),
+        Command::Man(manual) => manual.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

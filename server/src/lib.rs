@@ -9,7 +9,7 @@
 //! | the edge to the network | [`http`] |
 //! | a request's way | [`bank`], [`route`], [`request`], [`handler`], [`reply`], [`error`] |
 //! | certificates and CRLs on their way out | [`issue`], [`publish`] |
-//! | a new bank, and a running one | [`init`], [`start`], [`background`] |
+//! | a new bank, and a running one | [`init`], [`start`], [`background`], [`operator`] |
 //! | watching and testing | [`watch`], [`mischief`], [`provision`] |
 
 pub mod config;
@@ -47,6 +47,7 @@ pub mod wire;
 
 pub mod background;
 pub mod init;
+pub mod operator;
 pub mod provision;
 pub mod start;
 

@@ -1,6 +1,8 @@
 //! Subjects and certificates made to measure, for tests and conformance runs (SPEC.md B.1): of any
 //! validity, by this bank or a foreign CA. Only where the configuration says `testing = true`.
 
+use std::fmt;
+
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
@@ -92,8 +94,8 @@ pub struct Made {
     pub pin: Option<String>,
 }
 
-impl std::fmt::Debug for Made {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Made {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Made").field("subject", &self.subject).finish_non_exhaustive()
     }
 }
@@ -144,13 +146,13 @@ impl<E: Into<ProvisionError>> From<E> for Stop {
     }
 }
 
-fn cannot(why: impl ToString) -> Stop {
+fn cannot(why: &dyn fmt::Display) -> Stop {
     Stop::Cannot(why.to_string())
 }
 
 async fn make(bank: &Bank, request: &Request) -> Result<Made, Stop> {
     if !bank.policy.algorithms.contains(&request.alg) {
-        return Err(cannot(format_args!("this bank's policy has no {}", request.alg)));
+        return Err(cannot(&format_args!("this bank's policy has no {}", request.alg)));
     }
     let pin = request.pin.clone().map(Pin::new);
     let hash = match (&pin, &bank.policy.pin, &bank.pins) {
@@ -158,9 +160,10 @@ async fn make(bank: &Bank, request: &Request) -> Result<Made, Stop> {
         (Some(pin), Some(rules), Some(pins)) if rules.rule.admits(pin) => {
             Some(pins.hash(pin.clone()).await.map_err(|_| ProvisionError::Key)?)
         }
-        (Some(_), _, _) => return Err(cannot("this bank's policy has no such PINs")),
+        (Some(_), _, _) => return Err(cannot(&"this bank's policy has no such PINs")),
     };
-    let validity = Validity::new(request.not_before, request.not_after).map_err(cannot)?;
+    let validity =
+        Validity::new(request.not_before, request.not_after).map_err(|why| cannot(&why))?;
     let id = SubjectId::random();
     let subject = Name::new(&[
         (Attribute::Organization, "Example K.K."),
@@ -209,7 +212,7 @@ async fn register(bank: &Bank, import: Import) -> Result<(), Stop> {
     match outcomes.first() {
         Some(ImportOutcome::Imported { .. }) => Ok(()),
         Some(ImportOutcome::Refused(refused)) => Err(cannot(refused)),
-        Some(ImportOutcome::Unchanged { .. }) => Err(cannot(ImportRefused::SerialReused)),
+        Some(ImportOutcome::Unchanged { .. }) => Err(cannot(&ImportRefused::SerialReused)),
         None => Err(Failure::from(StoreError::Panicked).into()),
     }
 }
@@ -218,9 +221,9 @@ async fn by_the_bank(bank: &Bank, customer: &Customer<'_>) -> Result<Certificate
     let authority = bank.issuer.authority();
     let end = authority.certificate().not_after();
     if customer.validity.not_after() > end {
-        return Err(cannot(format_args!("this bank's issuing certificate ends at {end}")));
+        return Err(cannot(&format_args!("this bank's issuing certificate ends at {end}")));
     }
-    let prepared = customer.prepare(authority).map_err(cannot)?;
+    let prepared = customer.prepare(authority).map_err(|why| cannot(&why))?;
     match bank.issuer.issue(&prepared).await {
         Issued::Issued(certificate) => Ok(*certificate),
         Issued::Pending { .. } => Err(ProvisionError::Authority("not now".to_owned()).into()),

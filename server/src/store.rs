@@ -35,8 +35,8 @@ use change::{
 use id::{ContractId, Fingerprint, OrderId, ReissueId, RequestId, SessionId, SubjectId};
 pub use refused::{OperatorRefused, OrderRefused, Refused};
 use row::{
-    ActiveSession, ContractRow, CrlRow, Holder, Integrity, OperatorRow, OrderRow, ReissueRow,
-    RequestRow, Reserved, RevocationRow, SubjectRow, Unfinished,
+    ActiveSession, ContractLine, ContractRow, CrlRow, Holder, Integrity, OperatorRow, OrderRow,
+    ReissueRow, RequestRow, Reserved, RevocationRow, SubjectRow, Unfinished,
 };
 
 /// How many wrong PINs in a row lock it.
@@ -121,6 +121,9 @@ pub trait Store: Send + Sync {
         contract: ContractId,
         only: Option<SubjectId>,
     ) -> Read<'_, Option<ContractRow>>;
+
+    /// Every contract, by name.
+    fn contracts(&self) -> Read<'_, Vec<ContractLine>>;
 
     /// A subject.
     fn subject(&self, subject: SubjectId) -> Read<'_, Option<SubjectRow>>;

@@ -2,7 +2,7 @@
 //! one.
 //!
 //! Commands write into the database themselves, rather than ask the serving bank over a socket: they
-//! then work as well while it is stopped, and there is one way, not two. SQLite's write lock makes
+//! then work as well while it is stopped, and there is one way, not two. The database's write lock makes
 //! each transition of either process atomic against the other's, and the serving bank decides each
 //! request on what the database holds at that moment; it keeps nothing in memory that a command may
 //! change. So a command takes effect at its next request.

@@ -24,7 +24,7 @@ Example:
 pub(crate) struct CheckConfig {}
 
 impl CheckConfig {
-    pub(crate) fn run(&self, global: &Global, output: Output) -> Result<(), Failure> {
+    pub(crate) fn run(global: &Global, output: Output) -> Result<(), Failure> {
         let config = global.configuration()?;
         let authority = start::authority(&config)?;
         if let Transport::Tls { certificate, key } = &config.transport {

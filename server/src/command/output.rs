@@ -19,6 +19,11 @@ impl Output {
         Self { json }
     }
 
+    /// Whether JSON was asked for.
+    pub(crate) fn is_json(self) -> bool {
+        self.json
+    }
+
     /// Prints what was done: `value` as JSON, or `text`.
     pub(crate) fn say(self, value: &impl Serialize, text: impl Display) -> Result<(), Failure> {
         let line = if self.json {

@@ -26,7 +26,7 @@ Example:
 pub(crate) struct Provision {}
 
 impl Provision {
-    pub(crate) fn run(&self, global: &Global) -> Result<(), Failure> {
+    pub(crate) fn run(global: &Global) -> Result<(), Failure> {
         let config = global.configuration()?;
         if !config.testing {
             return Err(Failure::refused(ProvisionError::NotTesting));

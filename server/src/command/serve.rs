@@ -26,7 +26,7 @@ its next request on.";
 pub(crate) struct Serve {}
 
 impl Serve {
-    pub(crate) fn run(&self, global: &Global, output: Output) -> Result<(), Failure> {
+    pub(crate) fn run(global: &Global, output: Output) -> Result<(), Failure> {
         let config = global.configuration()?;
         Log::configured(&config.log).install().map_err(Failure::configuration)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()

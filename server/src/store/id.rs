@@ -12,6 +12,9 @@ use thiserror::Error;
 #[error("not an identifier of the bank: 16 bytes in base64url")]
 pub struct InvalidId;
 
+/// The six bits that base64url writes `-`.
+const HYPHEN: u8 = 62;
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
@@ -22,7 +25,10 @@ macro_rules! ids {
             /// A new one from the system's randomness.
             pub fn random() -> Self {
                 let mut bytes = [0; 16];
-                getrandom::fill(&mut bytes).expect("the system has randomness");
+                // None begins with a hyphen, which a command line takes for an option.
+                while bytes == [0; 16] || bytes[0] >> 2 == HYPHEN {
+                    getrandom::fill(&mut bytes).expect("the system has randomness");
+                }
                 Self(bytes)
             }
 

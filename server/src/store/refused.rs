@@ -144,6 +144,12 @@ pub enum OperatorRefused {
     /// The name is taken, perhaps by a disabled operator.
     #[error("this name was already given to an operator")]
     NameTaken,
+    /// Only the very first operator is added by nobody.
+    #[error("there are operators already: one of them adds the next")]
+    NotTheFirst,
+    /// Nobody would be left to add another one.
+    #[error("the last operator cannot be disabled: add another one first")]
+    LastOne,
     /// Maker and checker are the same person.
     #[error("who requested a reissue cannot approve it: another operator has to")]
     SamePerson,

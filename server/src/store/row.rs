@@ -194,6 +194,21 @@ pub struct ContractRow {
     pub subjects: Vec<SubjectEntry>,
 }
 
+/// A contract in the bank's own list of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContractLine {
+    /// Its id.
+    pub id: ContractId,
+    /// The corporation's name.
+    pub name: String,
+    /// The bank disabled it.
+    pub disabled: bool,
+    /// When it was added.
+    pub created: Time,
+    /// How many subjects it has.
+    pub subjects: u64,
+}
+
 /// A subject on the status page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubjectEntry {

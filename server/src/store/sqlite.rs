@@ -42,11 +42,12 @@ use super::change::{
 };
 use super::id::{ContractId, Fingerprint, OrderId, ReissueId, RequestId, SessionId, SubjectId};
 use super::row::{
-    ActiveSession, ContractRow, CrlRow, Holder, Integrity, OperatorRow, OrderRow, ReissueRow,
-    RequestRow, Reserved, RevocationRow, SubjectRow, Unfinished,
+    ActiveSession, ContractLine, ContractRow, CrlRow, Holder, Integrity, OperatorRow, OrderRow,
+    ReissueRow, RequestRow, Reserved, RevocationRow, SubjectRow, Unfinished,
 };
 use super::{Failure, Read, Store, StoreError, Write};
 use crate::audit::{AuditRecord, Chain, Head};
+pub use backup::operator_credential_in;
 pub use restore::{Lost, Restore, RestoreError, RestoreReport, restore};
 
 /// As many connections read at once.
@@ -187,6 +188,10 @@ impl Store for Sqlite {
     ) -> Read<'_, Option<ContractRow>> {
         let read = |connection: &Connection| read::contract(connection, contract, only);
         Box::pin(std::future::ready(self.readers.snapshot(read)))
+    }
+
+    fn contracts(&self) -> Read<'_, Vec<ContractLine>> {
+        self.read(registry::contracts)
     }
 
     fn subject(&self, subject: SubjectId) -> Read<'_, Option<SubjectRow>> {

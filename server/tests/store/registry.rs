@@ -206,12 +206,11 @@ async fn a_code_that_was_voided_canceled_or_expired_is_refused() {
 async fn an_administrators_reissue_takes_two_operators() {
     let bank = Bank::new().await;
     let admin = bank.person("Kanri Sha", Role::Administrator).await;
-    for operator in ["sato", "suzuki"] {
-        let hash = "hash".to_owned();
-        let add = bank.store.add_operator(operator.to_owned(), hash, Actor::Bank, bank.now());
-        add.await.expect("added");
-    }
     let sato = || "sato".to_owned();
+    let hash = || "hash".to_owned();
+    bank.store.add_operator(sato(), hash(), Actor::Bank, bank.now()).await.expect("added");
+    let by = Actor::Operator(sato());
+    bank.store.add_operator("suzuki".to_owned(), hash(), by, bank.now()).await.expect("added");
     let new = bank.reissue_of(&admin, Reason::KeyLost);
     let alone = bank.store.open_reissue(new.clone(), Actor::Operator(sato()), bank.now()).await;
     assert_eq!(token(alone), "reissueNotAllowed");
@@ -236,14 +235,25 @@ async fn a_disabled_operator_can_do_nothing_and_its_name_is_not_given_again() {
     let bank = Bank::new().await;
     let user = bank.user().await;
     let name = || "sato".to_owned();
-    let add = || bank.store.add_operator(name(), "hash".to_owned(), Actor::Bank, bank.now());
-    add().await.expect("added");
+    let add = |name: &str, by| {
+        bank.store.add_operator(name.to_owned(), "hash".to_owned(), by, bank.now())
+    };
+    add("sato", Actor::Bank).await.expect("the first one");
+    let second = add("suzuki", Actor::Bank).await;
+    assert_eq!(refused(second), Refused::Operator(OperatorRefused::NotTheFirst));
+    let last = bank.store.disable_operator(name(), Actor::Bank, bank.now()).await;
+    assert_eq!(refused(last), Refused::Operator(OperatorRefused::LastOne));
+    add("suzuki", Actor::Operator(name())).await.expect("added by the first");
     assert_eq!(bank.store.operator_credential("sato").await, Ok(Some("hash".to_owned())));
     bank.store.disable_operator(name(), Actor::Bank, bank.now()).await.expect("disabled");
     assert_eq!(bank.store.operator_credential("sato").await, Ok(None));
     let unlock = bank.store.unlock(user.subject, Actor::Operator(name()), bank.now()).await;
     assert_eq!(refused(unlock), Refused::Operator(OperatorRefused::Unknown));
-    assert_eq!(refused(add().await), Refused::Operator(OperatorRefused::NameTaken));
+    let by = || Actor::Operator("suzuki".to_owned());
+    let again = add("sato", by()).await;
+    assert_eq!(refused(again), Refused::Operator(OperatorRefused::NameTaken));
+    let last = bank.store.disable_operator("suzuki".to_owned(), by(), bank.now()).await;
+    assert_eq!(refused(last), Refused::Operator(OperatorRefused::LastOne));
 }
 
 #[tokio::test]

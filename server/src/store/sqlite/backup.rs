@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::Connection;
 use rusqlite::backup::Backup;
+use rusqlite::{Connection, OpenFlags};
 
 use super::column::{all, one};
-use super::schema;
+use super::{registry, schema};
 use crate::store::StoreError;
 use crate::store::row::Integrity;
 
@@ -35,6 +35,18 @@ pub(super) fn write(connection: &Connection, path: &Path) -> Result<(), StoreErr
 pub(super) fn refuse_copy(connection: &Connection) -> Result<(), StoreError> {
     let copy: Option<i64> = one(connection, "SELECT 1 FROM backup", [], |row| row.get(0))?;
     copy.map_or(Ok(()), |_| Err(StoreError::Backup))
+}
+
+/// The hash of the credential of an enabled operator, as a backup knows it: who accepts a loss proves
+/// to be somebody before there is a bank to ask. The file is only read.
+pub fn operator_credential_in(backup: &Path, name: &str) -> Result<Option<String>, StoreError> {
+    let failed = |error: rusqlite::Error| StoreError::Open {
+        path: backup.to_owned(),
+        reason: error.to_string(),
+    };
+    let connection =
+        Connection::open_with_flags(backup, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
+    registry::credential(&connection, name)
 }
 
 /// The database's own check, and its version.

@@ -16,7 +16,7 @@ use crate::store::change::{
     Actor, Attempt, Import, ImportOutcome, ImportRefused, NewContract, NewSubject, PinCheck,
 };
 use crate::store::id::{ContractId, Fingerprint, SubjectId};
-use crate::store::row::{OperatorRow, SubjectRow};
+use crate::store::row::{ContractLine, OperatorRow, SubjectRow};
 use crate::store::{Failure, OperatorRefused, PIN_ATTEMPTS, Refused, StoreError};
 
 const CONTRACT: &str = "SELECT name FROM contract WHERE id = ?1";
@@ -41,6 +41,24 @@ pub(super) fn add_contract(
         transition.changed(new.id, "contract", &new.id, "enabled");
         transition.entry(Chain::Contract(new.id)).say("name", new.name.as_str());
         Ok(())
+    })
+}
+
+const CONTRACTS: &str = "
+    SELECT k.id, k.name, k.disabled, k.created, count(s.id)
+    FROM contract AS k LEFT JOIN subject AS s ON s.contract = k.id
+    GROUP BY k.id ORDER BY k.name";
+
+/// Every contract.
+pub(super) fn contracts(connection: &Connection) -> Result<Vec<ContractLine>, StoreError> {
+    all(connection, CONTRACTS, [], |row| {
+        Ok(ContractLine {
+            id: row.get(0)?,
+            name: row.get(1)?,
+            disabled: row.get(2)?,
+            created: row.get::<_, Sql<Time>>(3)?.0,
+            subjects: row.get::<_, i64>(4)?.unsigned_abs(),
+        })
     })
 }
 
@@ -211,6 +229,8 @@ pub(super) fn set_pin_hash(
 }
 
 const OPERATOR: &str = "SELECT 1 FROM operator WHERE name = ?1";
+const SOME_OPERATOR: &str = "SELECT 1 FROM operator LIMIT 1";
+const ENABLED: &str = "SELECT count(*) FROM operator WHERE disabled IS NULL";
 const OPERATORS: &str = "SELECT name, created, disabled FROM operator ORDER BY name";
 const CREDENTIAL: &str =
     "SELECT credential_hash FROM operator WHERE name = ?1 AND disabled IS NULL";
@@ -247,6 +267,10 @@ pub(super) fn add_operator(
     now: Time,
 ) -> Result<(), Failure> {
     let deed = Deed::check_staff(connection, by)?;
+    let others: Option<i64> = one(connection, SOME_OPERATOR, [], |row| row.get(0))?;
+    if *by == Actor::Bank && others.is_some() {
+        return Err(Refused::Operator(OperatorRefused::NotTheFirst).into());
+    }
     let taken: Option<i64> = one(connection, OPERATOR, [name], |row| row.get(0))?;
     if taken.is_some() {
         return Err(Refused::Operator(OperatorRefused::NameTaken).into());
@@ -269,6 +293,9 @@ pub(super) fn disable_operator(
     run(connection, now, "operatorDisabled", deed.principal, |transition| {
         if execute(connection, DISABLE_OPERATOR, params![name, Sql(now)])? == 0 {
             return Err(Refused::Operator(OperatorRefused::Unknown).into());
+        }
+        if one(connection, ENABLED, [], |row| row.get(0))? == Some(0) {
+            return Err(Refused::Operator(OperatorRefused::LastOne).into());
         }
         transition.entry(Chain::Bank).change("operator", &name, "disabled");
         Ok(())
