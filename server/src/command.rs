@@ -61,6 +61,7 @@ struct Global {
         global = true,
         value_name = "FILE",
         env = "KOSHIN_SERVER_CONFIG",
+        hide_env_values = true,
         default_value = "koshin-server.toml"
     )]
     config: PathBuf,

@@ -21,8 +21,9 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use tempfile::TempDir;
 
 type Outcome = Result<(), Failed>;
+type Case = (&'static str, fn() -> Outcome);
 
-const CASES: [(&str, fn() -> Outcome); 8] = [
+const CASES: [Case; 8] = [
     ("openssl_accepts_a_customers_certificate_with_its_chain_and_crls", accepts_a_customer),
     ("openssl_checks_the_crl_of_every_certificate_of_the_chain", needs_every_crl),
     ("openssl_refuses_a_revoked_certificate_and_no_other", refuses_a_revoked_certificate),

@@ -22,7 +22,8 @@ use super::words::reasons;
 
 const REVOKE: &str = "\
 Revokes a certificate for good, ends its sessions, makes its open order invalid, revokes that order's
-unconfirmed successor, and publishes a new CRL. May be repeated.
+unconfirmed successor, and publishes a new CRL. May be repeated. The CRL lists what this bank's CA
+issued: of an imported certificate, tell the CA that issued it.
 
 Examples:
   koshin-server revoke 7oq41RUQ6MSkJMpg-RhpRRAGWTs.bN6P5e-OHQkf0Da7URo7ug --reason keyCompromise --operator hanako

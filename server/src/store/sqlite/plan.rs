@@ -7,13 +7,14 @@ use std::sync::{Mutex, PoisonError};
 use rusqlite::Connection;
 
 /// What may be walked through: recursive tables of a few rows, tables with a row for each operator or
-/// issuer, and partial indexes of what waits for somebody.
-const SMALL: [&str; 8] = [
+/// issuer, partial indexes of what waits for somebody, and the list that an operator asked for.
+const SMALL: [&str; 9] = [
     "SCAN line",
     "SCAN chains",
     "SCAN operator",
     "SCAN crl",
     "SCAN backup",
+    "SCAN listed",
     "SCAN (",
     "SCAN CONSTANT ROW",
     "SCAN reissue_request USING INDEX request_to_approve",

@@ -45,9 +45,8 @@ pub(super) fn add_contract(
 }
 
 const CONTRACTS: &str = "
-    SELECT k.id, k.name, k.disabled, k.created, count(s.id)
-    FROM contract AS k LEFT JOIN subject AS s ON s.contract = k.id
-    GROUP BY k.id ORDER BY k.name";
+    SELECT id, name, disabled, created, (SELECT count(*) FROM subject WHERE contract = listed.id)
+    FROM contract AS listed ORDER BY name";
 
 /// Every contract.
 pub(super) fn contracts(connection: &Connection) -> Result<Vec<ContractLine>, StoreError> {

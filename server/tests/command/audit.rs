@@ -1,0 +1,136 @@
+//! Audit, backup, restore.
+
+use std::fs;
+
+use rusqlite::Connection;
+
+use crate::bank::{Bank, Operator, text};
+
+fn with_history() -> (Bank, Operator, String) {
+    let bank = Bank::new();
+    let hanako = bank.first("hanako");
+    let contract = bank.contract(&hanako);
+    bank.subject(&hanako, &contract, "CN=One", "user");
+    bank.subject(&hanako, &contract, "CN=Two", "user");
+    (bank, hanako, contract)
+}
+
+fn database(bank: &Bank) -> Connection {
+    Connection::open(bank.path("bank/data/koshin.db")).expect("a database")
+}
+
+#[test]
+fn an_untouched_audit_is_sound_also_against_exported_heads() {
+    let (bank, hanako, contract) = with_history();
+    assert_eq!(bank.run(&["audit", "export", "--out", "heads.jws", "--json"]).json()["chains"], 2);
+    bank.subject(&hanako, &contract, "CN=Three", "user");
+    let sound = bank.run(&["audit", "verify", "--heads", "heads.jws", "--json"]).json();
+    assert_eq!(sound["sound"], true);
+    assert_eq!(sound["chains"].as_array().map(Vec::len), Some(2));
+    let last = bank.run(&["audit", "show", &contract, "--last", "1"]).out;
+    let record: serde_json::Value = serde_json::from_str(&last).expect("one record");
+    assert_eq!(record["event"], "subjectAdded");
+    assert_eq!(record["by"]["operator"], "hanako");
+}
+
+#[test]
+fn an_edited_deleted_or_moved_record_is_found() {
+    for tampering in [
+        "UPDATE audit SET record = CAST(replace(CAST(record AS TEXT), 'CN=One', 'CN=Eve') AS BLOB)",
+        "DELETE FROM audit WHERE sequence = 2",
+        "UPDATE audit SET sequence = sequence + 10 WHERE sequence = 2",
+    ] {
+        let (bank, ..) = with_history();
+        assert_eq!(bank.run(&["audit", "verify"]).code, 0);
+        assert!(database(&bank).execute(tampering, []).expect("tampered") > 0);
+        bank.run(&["audit", "verify"]).failed(3, "the audit was tampered with");
+    }
+}
+
+#[test]
+fn a_cut_tail_is_found_against_exported_heads_alone() {
+    let (bank, _, contract) = with_history();
+    assert_eq!(bank.run(&["audit", "export", "--out", "heads.jws"]).code, 0);
+    let cut = "DELETE FROM audit WHERE sequence = 3";
+    assert_eq!(database(&bank).execute(cut, []).expect("cut"), 1);
+    assert_eq!(bank.run(&["audit", "verify"]).code, 0);
+    let found = bank.run(&["audit", "verify", "--heads", "heads.jws"]);
+    found.failed(3, &format!("chain {contract}: it ends at record 2, but record 3 was exported"));
+}
+
+#[test]
+fn heads_that_the_bank_did_not_sign_are_refused() {
+    let (bank, ..) = with_history();
+    let other = Bank::new();
+    other.first("hanako");
+    let foreign = other.run(&["audit", "export"]).out;
+    fs::write(bank.path("foreign.jws"), foreign).expect("written");
+    bank.run(&["audit", "verify", "--heads", "foreign.jws"]).failed(3, "not by the bank's key");
+}
+
+#[test]
+fn a_restore_takes_crl_and_heads_along_and_says_what_is_lost() {
+    let (bank, hanako, contract) = with_history();
+    assert_eq!(bank.run(&["crl", "--out", "old.crl"]).code, 0);
+    assert_eq!(bank.run(&["backup", "backup.db"]).code, 0);
+    bank.run(&["backup", "backup.db"]).failed(1, "a backup never overwrites");
+    bank.subject(&hanako, &contract, "CN=Lost", "user");
+    assert_eq!(bank.run(&["crl", "--out", "latest.crl"]).code, 0);
+    assert_eq!(bank.run(&["audit", "export", "--out", "heads.jws"]).code, 0);
+    let restore = ["restore", "backup.db", "--crl", "latest.crl", "--heads", "heads.jws"];
+    bank.run(&restore).failed(3, "move it away first");
+    for suffix in ["", "-wal", "-shm"] {
+        drop(fs::remove_file(bank.path(&format!("bank/data/koshin.db{suffix}"))));
+    }
+    bank.run(&restore).failed(3, &format!("chain {contract}: 3 of 4 records"));
+    let mut accepted = restore.to_vec();
+    accepted.push("--accept-loss");
+    let impostor = Operator { name: "hanako", credential: "guess".to_owned() };
+    bank.by(&impostor, &accepted).failed(3, "no enabled operator");
+    let report = bank.by(&hanako, &accepted).json();
+    assert_eq!(report["lossAcceptedBy"], "hanako");
+    assert_eq!(report["lost"][0]["chain"], contract.as_str());
+    let audit = bank.run(&["audit", "show", "bank", "--last", "1"]).out;
+    assert!(audit.contains("restored") && audit.contains("hanako"), "{audit}");
+    let shown = bank.run(&["contract", "show", &contract, "--json"]).json();
+    assert_eq!(shown["subjects"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn a_restored_bank_revokes_again_what_the_crl_lists() {
+    let (bank, hanako, _) = with_history();
+    let request =
+        r#"{"role":"user","notBefore":"2026-01-01T00:00:00Z","notAfter":"2036-01-01T00:00:00Z"}"#;
+    let made = bank.fed(&["provision"], request).json();
+    let subject = text(&made["subject"]);
+    let first = || {
+        let shown = bank.run(&["subject", "show", &subject, "--json"]).json();
+        shown["certificates"][0].clone()
+    };
+    let certificate = text(&first()["certID"]);
+    assert_eq!(bank.run(&["crl"]).code, 0);
+    assert_eq!(bank.run(&["backup", "backup.db"]).code, 0);
+    let revoke = ["revoke", &certificate, "--reason", "keyCompromise"];
+    let revoked = bank.by(&hanako, &revoke).json();
+    assert_eq!(revoked["revoked"][0], certificate.as_str());
+    assert_eq!(revoked["crlPublished"], true);
+    assert_eq!(bank.run(&["crl", "--out", "latest.crl"]).code, 0);
+    for suffix in ["", "-wal", "-shm"] {
+        drop(fs::remove_file(bank.path(&format!("bank/data/koshin.db{suffix}"))));
+    }
+    let restore = ["restore", "backup.db", "--crl", "latest.crl", "--accept-loss"];
+    let report = bank.by(&hanako, &restore).json();
+    assert_eq!(report["revokedAgain"][0], certificate.as_str());
+    assert_eq!(first()["state"], "revoked");
+}
+
+#[test]
+fn nobody_serves_from_a_copy() {
+    let (bank, ..) = with_history();
+    assert_eq!(bank.run(&["backup", "backup.db"]).code, 0);
+    for suffix in ["", "-wal", "-shm"] {
+        drop(fs::remove_file(bank.path(&format!("bank/data/koshin.db{suffix}"))));
+    }
+    fs::copy(bank.path("backup.db"), bank.path("bank/data/koshin.db")).expect("copied");
+    bank.cannot_serve().failed(1, "this is a backup; restore it first");
+}
