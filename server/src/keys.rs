@@ -35,11 +35,26 @@ impl Keys {
             return Ok(key);
         }
         let key = Arc::new(key_of(&certificate.der)?);
+        self.insert(fingerprint, &key);
+        Ok(key)
+    }
+
+    /// Keeps the key of a certificate that a request brought along: its session will need it.
+    pub fn keep(&self, fingerprint: Fingerprint, key: &PublicKey) {
+        let known = {
+            let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+            kept.contains_key(&fingerprint)
+        };
+        if !known {
+            self.insert(fingerprint, &Arc::new(key.clone()));
+        }
+    }
+
+    fn insert(&self, fingerprint: Fingerprint, key: &Arc<PublicKey>) {
         let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= KEPT {
             kept.clear();
         }
-        kept.insert(fingerprint, Arc::clone(&key));
-        Ok(key)
+        kept.insert(fingerprint, Arc::clone(key));
     }
 }

@@ -38,8 +38,12 @@ impl Fresh {
         let fingerprint = Fingerprint::of(der);
         let holder = bank.store.certificate_by_fingerprint(fingerprint).await?;
         let holder = holder.ok_or(Error::CertificateUnknown)?;
-        let key = bank.keys.of(&holder.certificate)?;
-        self.verified(bank, &key, holder)
+        if let Some(key) = self.jws.own_key() {
+            bank.keys.keep(fingerprint, key);
+        }
+        // The request's key is the registry's: the fingerprint is of the whole certificate.
+        let verified = self.jws.verify_by_own_key(bank.verifier)?;
+        Ok(Authenticated { route: self.route, verified, principal: holder, now: self.now })
     }
 
     /// Stages `signature` and `signer` by `kid`: the session is active and its certificate's key signed.
@@ -50,7 +54,8 @@ impl Fresh {
         let now = self.now;
         let session = bank.store.session(id, now).await?.ok_or(Error::SessionEnded)?;
         let key = bank.keys.of(&session.holder.certificate)?;
-        let authenticated = self.verified(bank, &key, session)?;
+        let verified = self.jws.verify(bank.verifier, &key)?;
+        let authenticated = Authenticated { route: self.route, verified, principal: session, now };
         let holder = &authenticated.principal().holder;
         if now > holder.certificate.not_after {
             return Err(Error::CertificateExpired(holder.subject.role));
@@ -82,16 +87,6 @@ impl Fresh {
             }
             By::Key(_) => Ok(self.by_key(bank)?.map(Reader::Key)),
         }
-    }
-
-    fn verified<P>(
-        self,
-        bank: &Bank,
-        key: &PublicKey,
-        principal: P,
-    ) -> Result<Authenticated<P>, Error> {
-        let verified = self.jws.verify(bank.verifier, key)?;
-        Ok(Authenticated { route: self.route, verified, principal, now: self.now })
     }
 }
 

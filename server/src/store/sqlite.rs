@@ -54,6 +54,10 @@ pub use restore::{Lost, Restore, RestoreError, RestoreReport, restore};
 /// As many connections read at once.
 const READERS: usize = 4;
 
+/// Pages of the log after which they are copied into the file: 16 MB. A page that many commits
+/// change in the meantime is copied once.
+const CHECKPOINT: u32 = 4096;
+
 /// The store in one `SQLite` file.
 pub struct Sqlite {
     path: PathBuf,
@@ -108,11 +112,13 @@ fn open(path: &Path) -> Result<Connection, StoreError> {
     let mut connection = Connection::open(path).map_err(failed)?;
     connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
     configure(&connection)?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
     schema::migrate(&mut connection)?;
     Ok(connection)
 }
 
-/// What every connection is told.
+/// What every connection is told. What a savepoint would need to undo stays in memory, since it
+/// never outlives the process.
 fn configure(connection: &Connection) -> Result<(), StoreError> {
     connection.set_prepared_statement_cache_capacity(128);
     // Plans do not depend on what is bound. Without this a statement that a partial index could
@@ -120,7 +126,7 @@ fn configure(connection: &Connection) -> Result<(), StoreError> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.execute_batch(
         "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;
-         PRAGMA busy_timeout = 10000; PRAGMA cache_size = -16384;",
+         PRAGMA busy_timeout = 10000; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;",
     )?;
     Ok(())
 }

@@ -72,8 +72,7 @@ pub(super) fn place(
             csr: &place.csr,
             state: placed.state,
         };
-        transition.insert_order(&new)?;
-        let line = transition.order(place.order)?;
+        let line = transition.insert_order(&new)?;
         for effect in placed.effects {
             transition.order_effect(&line, *effect)?;
         }
@@ -83,7 +82,7 @@ pub(super) fn place(
         entry.say("replaces", place.replaces.as_str());
         entry.say("key", place.key.to_string());
         if let Some(signed) = &place.issued {
-            transition.deliver(place.order, signed)?;
+            transition.deliver(&line, signed)?;
         }
         let order = read::order_that_is(connection, place.order)?;
         Ok(Placed { order, created: true })
@@ -112,7 +111,7 @@ impl Transition<'_> {
     }
 
     /// Writes a new order.
-    pub(super) fn insert_order(&mut self, new: &New<'_>) -> Result<(), Failure> {
+    pub(super) fn insert_order(&mut self, new: &New<'_>) -> Result<OrderLine, Failure> {
         if !self.take_key(new.key)? {
             return Err(Refused::KeyReused.into());
         }
@@ -134,20 +133,19 @@ impl Transition<'_> {
                 columns.predecessor_expired
             ],
         )?;
-        let contract = self.order(new.id)?.contract;
-        self.changed(contract, "order", &new.id, columns.state);
-        Ok(())
+        let line = self.order(new.id)?;
+        self.changed(line.contract, "order", &new.id, columns.state);
+        Ok(line)
     }
 
     /// Hands in a certificate: the order's machine says what becomes of it.
-    pub(super) fn deliver(&mut self, id: OrderId, signed: &Signed) -> Result<(), Failure> {
-        let line = self.order(id)?;
+    pub(super) fn deliver(&mut self, line: &OrderLine, signed: &Signed) -> Result<(), Failure> {
         let certificate = &signed.certificate;
         let effects = line.state.step(Event::Issued).map_or(&[][..], |stepped| stepped.effects);
         if effects.contains(&Effect::DiscardSecondCertificate) {
             return Ok(());
         }
-        self.check_signed(&line, signed)?;
+        self.check_signed(line, signed)?;
         let cert_id = CertId::of(certificate);
         if effects.contains(&Effect::RevokeLateCertificate) {
             self.list_serial(&cert_id, certificate.not_after(), Cause::Late)?;
@@ -165,7 +163,7 @@ impl Transition<'_> {
                 Fingerprint::from_bytes(certificate.fingerprint()),
                 Sql(line.key),
                 line.subject,
-                id,
+                line.id,
                 Sql(certificate.not_before()),
                 Sql(certificate.not_after()),
                 Sql(self.now),
@@ -173,7 +171,7 @@ impl Transition<'_> {
             ],
         )?;
         self.changed(line.contract, "certificate", &cert_id, "unconfirmed");
-        self.order_event(id, Event::Issued)?;
+        self.order_event(line.id, Event::Issued)?;
         Ok(())
     }
 
@@ -275,7 +273,7 @@ pub(super) fn issued(
 ) -> Result<Delivery, Failure> {
     run(connection, now, "certificateIssued", Principal::Bank, |transition| {
         let before = transition.find_order(id)?.ok_or(Refused::NotFound)?;
-        transition.deliver(id, signed)?;
+        transition.deliver(&before, signed)?;
         let order = read::order_that_is(connection, id)?;
         let effects = before.state.step(Event::Issued).map_or(&[][..], |stepped| stepped.effects);
         Ok(if effects.contains(&Effect::DiscardSecondCertificate) {
@@ -320,7 +318,7 @@ pub(super) fn cancel(
             return Err(Refused::NotFound.into());
         }
         key_fits(&line, undo)?;
-        transition.order_event(line.id, Event::Cancel)?;
+        transition.event_of(&line, Event::Cancel)?;
         Ok(read::order_that_is(connection, line.id)?)
     })
 }
@@ -339,7 +337,7 @@ pub(super) fn roll_back(
             return Err(Refused::NotFound.into());
         }
         key_fits(&line, undo)?;
-        transition.order_event(line.id, Event::Rollback { now })?;
+        transition.event_of(&line, Event::Rollback { now })?;
         Ok(read::order_that_is(connection, line.id)?)
     })
 }
@@ -362,19 +360,16 @@ pub(super) fn confirm(
         .ok_or(Refused::CertificateUnknown)?;
     let holder = &held.holder;
     run(connection, now, "orderConfirmed", confirm.fingerprint.into(), |transition| {
-        let offer = |transition: &Transition<'_>, line: &OrderLine| {
-            transition.offer(line.id, confirm.rollback_within)
-        };
         let line = transition.find_order(confirm.order)?;
         let own = line.filter(|line| line.certificate == Some(held.row));
         let Some(line) = own else { return Err(foreign_confirm(transition, confirm, holder, now)) };
-        let offer = offer(transition, &line)?;
+        let offer = transition.offer(&line, confirm.rollback_within);
         let event = Event::Confirm { finality: confirm.finality, offer };
         if let Err(refused) = line.state.step(event) {
             return Err(transition.order_refused(&line, refused.token)?);
         }
         signer::admit(holder, Use::Confirm, now)?;
-        transition.order_event(line.id, event)?;
+        transition.event_of(&line, event)?;
         Ok(read::order_that_is(connection, line.id)?)
     })
 }

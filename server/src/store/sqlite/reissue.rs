@@ -192,7 +192,7 @@ fn place(
     subject: &SubjectRow,
 ) -> Result<Placed, Failure> {
     let placed = Order::enrollment();
-    transition.insert_order(&New {
+    let line = transition.insert_order(&New {
         id: enroll.order,
         subject: subject.id,
         replaces: None,
@@ -203,7 +203,6 @@ fn place(
         csr: &enroll.csr,
         state: placed.state,
     })?;
-    let line = transition.order(enroll.order)?;
     for effect in placed.effects {
         transition.order_effect(&line, *effect)?;
     }
@@ -212,7 +211,7 @@ fn place(
     entry.say("subject", subject.id.to_string());
     entry.say("reissue", enroll.reissue.to_string());
     if let Some(signed) = &enroll.issued {
-        transition.deliver(enroll.order, signed)?;
+        transition.deliver(&line, signed)?;
     }
     let order = read::order_that_is(transition.connection, enroll.order)?;
     Ok(Placed { order, created: true })

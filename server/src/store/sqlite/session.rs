@@ -10,7 +10,7 @@ use super::column::{Sql, Text, execute, one};
 use super::read::{self, Held};
 use super::signer;
 use super::touch::Touches;
-use super::transition::{Transition, run};
+use super::transition::{OrderLine, Transition, run};
 use crate::audit::Chain;
 use crate::store::change::{LogOn, LoggedOn, PinCheck};
 use crate::store::id::{OrderId, SessionId, SubjectId};
@@ -146,8 +146,9 @@ impl Transition<'_> {
         let Some(order) = held.holder.certificate.order else { return Ok(None) };
         match held.holder.certificate.state {
             Certificate::Unconfirmed => {
-                let offer = self.offer(order, rollback_within)?;
-                self.order_event(order, order::Event::FirstUse { offer })?;
+                let line = self.order(order)?;
+                let offer = self.offer(&line, rollback_within);
+                self.event_of(&line, order::Event::FirstUse { offer })?;
                 Ok(Some(order))
             }
             Certificate::Current => {
@@ -163,16 +164,11 @@ impl Transition<'_> {
     }
 
     /// What policy grants to an order that completes now.
-    pub(super) fn offer(
-        &self,
-        order: OrderId,
-        within: Option<Period>,
-    ) -> Result<Offer, StoreError> {
-        let predecessor = self.order(order)?.replaces_not_after;
-        Ok(match (within.and_then(|within| self.now.checked_add(within)), predecessor) {
+    pub(super) fn offer(&self, order: &OrderLine, within: Option<Period>) -> Offer {
+        match (within.and_then(|within| self.now.checked_add(within)), order.replaces_not_after) {
             (Some(until), Some(not_after)) => Offer::Until(until.min(not_after)),
             (Some(_) | None, Some(_) | None) => Offer::Disabled,
-        })
+        }
     }
 }
 

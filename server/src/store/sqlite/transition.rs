@@ -167,14 +167,31 @@ impl Transition<'_> {
         event: order::Event,
     ) -> Result<Order, Failure> {
         let line = self.order(id)?;
-        if let Some(predecessor) = line.replaces {
-            self.settle(predecessor)?;
+        self.event_of(&line, event)
+    }
+
+    /// The same, of an order that was read and not changed since.
+    pub(super) fn event_of(
+        &mut self,
+        line: &OrderLine,
+        event: order::Event,
+    ) -> Result<Order, Failure> {
+        let over = line.replaces_not_after.is_some_and(|end| self.now > end);
+        match line.replaces {
+            Some(predecessor) if over => {
+                self.settle(predecessor)?;
+                self.step_order(line.id, event)
+            }
+            Some(_) | None => self.step_line(line, event),
         }
-        self.step_order(id, event)
     }
 
     fn step_order(&mut self, id: OrderId, event: order::Event) -> Result<Order, Failure> {
         let line = self.order(id)?;
+        self.step_line(&line, event)
+    }
+
+    fn step_line(&mut self, line: &OrderLine, event: order::Event) -> Result<Order, Failure> {
         match line.state.step(event) {
             Ok(stepped) => {
                 if stepped.state != line.state {
@@ -183,7 +200,7 @@ impl Transition<'_> {
                         self.connection,
                         SET_ORDER,
                         params![
-                            id,
+                            line.id,
                             columns.state,
                             columns.predecessor_expired,
                             columns.rollback,
@@ -192,14 +209,14 @@ impl Transition<'_> {
                             Sql(self.now)
                         ],
                     )?;
-                    self.changed(line.contract, "order", &id, columns.state);
+                    self.changed(line.contract, "order", &line.id, columns.state);
                 }
                 for effect in stepped.effects {
-                    self.order_effect(&line, *effect)?;
+                    self.order_effect(line, *effect)?;
                 }
                 Ok(stepped.state)
             }
-            Err(refused) => Err(self.order_refused(&line, refused.token)?),
+            Err(refused) => Err(self.order_refused(line, refused.token)?),
         }
     }
 

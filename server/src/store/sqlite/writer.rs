@@ -158,17 +158,25 @@ fn transact(
     ran: &mut Vec<Box<dyn Job>>,
 ) -> Result<(), rusqlite::Error> {
     let begun = execute(connection, "BEGIN IMMEDIATE");
-    let mut group = group;
-    if begun.is_ok() {
-        for mut job in group.by_ref() {
-            let run = in_savepoint(connection, job.as_mut());
-            ran.push(job);
-            run?;
-        }
-        return execute(connection, "COMMIT");
+    let mut group = group.peekable();
+    if begun.is_err() {
+        ran.extend(group);
+        return begun;
     }
-    ran.extend(group);
-    begun
+    let mut undo = false;
+    while let Some(mut job) = group.next() {
+        let alone = ran.is_empty() && group.peek().is_none();
+        let run = if alone {
+            // The transaction itself undoes it: a savepoint would copy each page that it changes.
+            undo = !job.run(connection);
+            Ok(())
+        } else {
+            in_savepoint(connection, job.as_mut())
+        };
+        ran.push(job);
+        run?;
+    }
+    execute(connection, if undo { "ROLLBACK" } else { "COMMIT" })
 }
 
 fn in_savepoint(connection: &Connection, job: &mut dyn Job) -> Result<(), rusqlite::Error> {
