@@ -7,6 +7,7 @@ use http::header::{ACCEPT_LANGUAGE, HeaderName, LINK};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Bytes;
 use koshin_protocol::chain::Chain;
+use koshin_protocol::directory::ProfileName;
 use koshin_protocol::embedded_jws::EmbeddedJws;
 use koshin_protocol::problem::Language;
 use koshin_protocol::receipt::Receipt;
@@ -90,6 +91,9 @@ impl Bank {
         if request.uri().query().is_some() {
             return ("unknown", Err(Error::NotFound));
         }
+        if self.policy.profile == ProfileName::Core && route.is_full_only() {
+            return ("unknown", Err(Error::NotFound));
+        }
         let Some(operation) = route.operation() else {
             return (unsigned(&route), self.unsigned(request, &route).await);
         };
@@ -114,7 +118,7 @@ impl Bank {
                 handler::renewal_info::get(self, certificate, request.headers()).await
             }
             (Route::Crl(issuer), &Method::GET) => handler::crl::get(self, issuer).await,
-            _ => Err(Error::Method),
+            _ => Err(Error::Method { allowed: route.methods() }),
         }
     }
 
@@ -152,7 +156,7 @@ impl Service for Bank {
             }
         };
         self.metrics.request(operation, outcome, began.elapsed());
-        let directory = operation == unsigned(&Route::Directory);
+        let directory = operation == unsigned(&Route::Directory) && outcome == "ok";
         self.finish(reply, !directory)
     }
 

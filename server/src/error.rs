@@ -30,7 +30,10 @@ pub enum Error {
     /// No such resource, or not the signer's.
     NotFound,
     /// The resource does not take this HTTP method.
-    Method,
+    Method {
+        /// Those that it takes.
+        allowed: &'static str,
+    },
     /// The content type is not that of a signed request.
     MediaType,
     /// The JWS, or its payload.
@@ -118,7 +121,7 @@ impl Error {
         match self {
             Self::Edge(refusal) => refusal.token(),
             Self::NotFound => Token::NotFound,
-            Self::Method => Token::MethodNotAllowed,
+            Self::Method { .. } => Token::MethodNotAllowed,
             Self::MediaType => Token::UnsupportedMediaType,
             Self::Jws(error) => jws_token(error),
             Self::WrongSigner => Token::Malformed,
@@ -186,6 +189,9 @@ impl Error {
                 .headers
                 .insert(http::header::WWW_AUTHENTICATE, HeaderValue::from_static("Koshin"));
         }
+        if let Self::Method { allowed } = self {
+            reply.headers.insert(http::header::ALLOW, HeaderValue::from_static(allowed));
+        }
         if let Some(wait) = self.retry_after(problem.token()) {
             reply.retry_after(wait);
         }
@@ -233,6 +239,9 @@ impl Error {
                     Extra::OpenOrder { order: url(order.to_string()), key: *key }
                 }
                 Refused::KeyMismatch { key, .. } => Extra::Key(*key),
+                Refused::DeferralRefused { order: Some(order) } => {
+                    Extra::Order(url(order.to_string()))
+                }
                 Refused::Order(refused) => match (token, &refused.predecessor) {
                     (Token::OrderCanceled | Token::OrderRolledBack, Some(predecessor)) => {
                         Extra::Predecessor(predecessor.clone())

@@ -62,7 +62,7 @@ pub async fn signed(
         Route::RevokeCert => revocation::create(bank, request).await,
         // `Parsed::of` lets only routes with an operation through.
         Route::Directory | Route::NewNonce | Route::RenewalInfo(_) | Route::Crl(_) => {
-            Err(Error::Method)
+            Err(Error::Method { allowed: request.route().methods() })
         }
     }
 }

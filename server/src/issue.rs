@@ -74,6 +74,17 @@ pub async fn ask(bank: &Bank, order: OrderRow, now: Time) -> Result<OrderRow, Er
     hand_in(bank, order, reserved, now).await
 }
 
+/// The same for an order that was just accepted: it is not refused any more, whatever the CA says now (ORD-12).
+pub async fn try_now(bank: &Bank, order: OrderRow, now: Time) -> OrderRow {
+    match ask(bank, order.clone(), now).await {
+        Ok(order) => order,
+        Err(error) => {
+            tracing::error!(order = %order.id, ?error, "not issued yet");
+            order
+        }
+    }
+}
+
 /// Serial and bytes are stored before anybody signs them, so that a crash in between signs the same bytes again.
 async fn reserve(bank: &Bank, order: &OrderRow, now: Time) -> Result<Option<Reserved>, Error> {
     let subject = bank.store.subject(order.subject).await?;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use koshin_protocol::pin::Pin;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
 use crate::policy::Argon2idCost;
@@ -61,6 +61,10 @@ pub struct Pins {
     places: Arc<Semaphore>,
 }
 
+/// A place in the queue of [`Pins`].
+#[derive(Debug)]
+pub struct Place(OwnedSemaphorePermit);
+
 /// Why a PIN was neither hashed nor checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PinError {
@@ -96,18 +100,30 @@ impl Pins {
         })
     }
 
+    /// A place in the queue, to be taken before an attempt is counted: who is sent away because others wait has not
+    /// tried. It is given back when it is used or dropped.
+    pub fn place(&self) -> Result<Place, PinError> {
+        let busy = PinError::Busy { retry_after: Self::RETRY_AFTER };
+        Arc::clone(&self.places).try_acquire_owned().map(Place).map_err(|_| busy)
+    }
+
     /// Hashes a new PIN with a random salt.
     pub async fn hash(&self, pin: Pin) -> Result<PinHash, PinError> {
         let hasher = self.hasher.clone();
-        self.run(move || hash(&hasher, pin.expose().as_bytes())).await?
+        self.run(self.place()?, move || hash(&hasher, pin.expose().as_bytes())).await?
     }
 
     /// Whether `pin` is the one that was hashed. Without a hash it is not, after the same work.
-    pub async fn verify(&self, pin: Pin, stored: Option<&PinHash>) -> Result<bool, PinError> {
+    pub async fn verify(
+        &self,
+        place: Place,
+        pin: Pin,
+        stored: Option<&PinHash>,
+    ) -> Result<bool, PinError> {
         let hasher = self.hasher.clone();
         let known = stored.is_some();
         let hash = stored.unwrap_or(&self.nobody).clone();
-        self.run(move || {
+        self.run(place, move || {
             hasher.verify_password(pin.expose().as_bytes(), hash.as_phc()).is_ok() && known
         })
         .await
@@ -115,15 +131,14 @@ impl Pins {
 
     async fn run<T: Send + 'static>(
         &self,
+        place: Place,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PinError> {
-        let busy = PinError::Busy { retry_after: Self::RETRY_AFTER };
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| busy)?;
         let turn = Arc::clone(&self.running).acquire_owned().await.map_err(|_| PinError::System)?;
         let working = tokio::task::spawn_blocking(move || {
             // Held by the work itself: a caller who goes away must not let another one in too
             // early.
-            let _held = (place, turn);
+            let _held = (place.0, turn);
             work()
         });
         working.await.map_err(|_| PinError::System)
@@ -160,13 +175,17 @@ mod tests {
         Pins::new(CHEAP, 2, 8).unwrap()
     }
 
+    async fn check(pins: &Pins, text: &str, stored: Option<&PinHash>) -> Result<bool, PinError> {
+        pins.verify(pins.place()?, pin(text), stored).await
+    }
+
     #[tokio::test]
     async fn the_right_pin_is_recognized_and_others_are_not() {
         let pins = pins();
         let hash = pins.hash(pin("2468")).await.unwrap();
-        assert_eq!(pins.verify(pin("2468"), Some(&hash)).await, Ok(true));
+        assert_eq!(check(&pins, "2468", Some(&hash)).await, Ok(true));
         for wrong in ["", "246", "24680", "2469", "２４６８"] {
-            assert_eq!(pins.verify(pin(wrong), Some(&hash)).await, Ok(false), "{wrong}");
+            assert_eq!(check(&pins, wrong, Some(&hash)).await, Ok(false), "{wrong}");
         }
     }
 
@@ -185,13 +204,13 @@ mod tests {
         let earlier =
             Pins::new(Argon2idCost { memory_kib: 128, passes: 2, lanes: 1 }, 1, 1).unwrap();
         let hash = earlier.hash(pin("2468")).await.unwrap();
-        assert_eq!(pins().verify(pin("2468"), Some(&hash)).await, Ok(true));
-        assert_eq!(pins().verify(pin("2469"), Some(&hash)).await, Ok(false));
+        assert_eq!(check(&pins(), "2468", Some(&hash)).await, Ok(true));
+        assert_eq!(check(&pins(), "2469", Some(&hash)).await, Ok(false));
     }
 
     #[tokio::test]
     async fn without_a_stored_pin_every_pin_is_wrong() {
-        assert_eq!(pins().verify(pin(""), None).await, Ok(false));
+        assert_eq!(check(&pins(), "", None).await, Ok(false));
     }
 
     #[test]
@@ -217,7 +236,7 @@ mod tests {
             let (pins, opened, running, most) =
                 (pins.clone(), opened.clone(), running.clone(), most.clone());
             tokio::spawn(async move {
-                pins.run(move || {
+                pins.run(pins.place()?, move || {
                     most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                     opened.lock().unwrap().recv().unwrap();
                     running.fetch_sub(1, Ordering::SeqCst);
@@ -229,7 +248,7 @@ mod tests {
         while pins.places.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
-        let refused = pins.verify(pin("2468"), None).await;
+        let refused = check(&pins, "2468", None).await;
         assert_eq!(refused, Err(PinError::Busy { retry_after: Pins::RETRY_AFTER }));
         for _ in 0..5 {
             gate.send(()).unwrap();
@@ -238,7 +257,7 @@ mod tests {
             assert_eq!(task.await.unwrap(), Ok(()));
         }
         assert!(most.load(Ordering::SeqCst) <= 2);
-        assert_eq!(pins.verify(pin("2468"), None).await, Ok(false), "places are free again");
+        assert_eq!(check(&pins, "2468", None).await, Ok(false), "places are free again");
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -247,19 +266,19 @@ mod tests {
         let (gate, opened) = std::sync::mpsc::channel::<()>();
         let gone = tokio::spawn({
             let pins = pins.clone();
-            async move { pins.run(move || opened.recv().unwrap()).await }
+            async move { pins.run(pins.place()?, move || opened.recv().unwrap()).await }
         });
         while pins.running.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
         gone.abort();
         assert!(gone.await.unwrap_err().is_cancelled());
-        assert!(matches!(pins.verify(pin("2468"), None).await, Err(PinError::Busy { .. })));
+        assert!(matches!(check(&pins, "2468", None).await, Err(PinError::Busy { .. })));
         gate.send(()).unwrap();
         while pins.places.available_permits() == 0 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(pins.verify(pin("2468"), None).await, Ok(false));
+        assert_eq!(check(&pins, "2468", None).await, Ok(false));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use koshin_protocol::time::Time;
 use crate::bank::Bank;
 use crate::ca::{Crl, Entry, Reason};
 use crate::error::Error;
+use crate::policy::Predecessor;
 use crate::store::row::{CrlRow, RevocationRow};
 
 /// The CRL of the bank's issuer, as it is now.
@@ -14,7 +15,7 @@ pub async fn newest(bank: &Bank) -> Result<Vec<u8>, Error> {
     let now = bank.clock.now();
     let issuer =
         bank.issuer.authority().certificate().subject_key_id().unwrap_or_default().to_vec();
-    let revoked = bank.store.revocations(issuer.clone(), now).await?;
+    let revoked = listed(bank, issuer.clone(), now).await?;
     if let Some(kept) = bank.store.latest_crl(issuer.clone()).await?
         && is_fresh(bank, &kept, &revoked, now)
     {
@@ -26,6 +27,24 @@ pub async fn newest(bank: &Bank) -> Result<Vec<u8>, Error> {
     bank.store.publish_crl(issuer, row).await?;
     tracing::info!(number, entries = revoked.len(), "CRL published");
     Ok(der)
+}
+
+/// Everything revoked, and the superseded certificates that policy lists (SPEC.md 6.6).
+async fn listed(bank: &Bank, issuer: Vec<u8>, now: Time) -> Result<Vec<RevocationRow>, Error> {
+    let mut listed = bank.store.revocations(issuer.clone(), now).await?;
+    if bank.policy.predecessor == Predecessor::UntilExpiry {
+        return Ok(listed);
+    }
+    for row in bank.store.superseded(issuer, now).await? {
+        if let Some(from) = bank.policy.superseded_listed_from(row.confirmed)
+            && from <= now
+        {
+            let crl_reason = Some(Reason::Superseded.code());
+            let serial = row.serial;
+            listed.push(RevocationRow { serial, revoked_at: from, crl_reason, not_after: None });
+        }
+    }
+    Ok(listed)
 }
 
 /// Nothing was revoked since, and half its life is left.

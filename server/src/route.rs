@@ -1,6 +1,6 @@
 //! Which resource a path names, and what a request there may do (SPEC.md section 7).
 
-use koshin_protocol::operation::Operation;
+use koshin_protocol::operation::{Identification, Operation};
 
 /// A resource of the bank. Ids are taken from the path as they stand; whether they exist is the store's business.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,6 +126,84 @@ impl Route {
             Self::Pin => "pin".to_owned(),
             Self::NewEnrollment => "new-enrollment".to_owned(),
             Self::RevokeCert => "revoke-cert".to_owned(),
+        }
+    }
+
+    /// Whether that header member may name who signs a request to this resource (SPEC.md 5.4, 5.5): reads differ by what
+    /// they read.
+    pub fn is_signed_by(&self, identification: Identification) -> bool {
+        match (self, identification) {
+            (Self::Session(_) | Self::Contract(_) | Self::Reissue(_), identification) => {
+                identification == Identification::Session
+            }
+            (Self::Order(_), identification) => identification != Identification::Certificate,
+            (other, identification) => {
+                other.operation().is_some_and(|operation| operation.allows(identification))
+            }
+        }
+    }
+
+    /// The HTTP methods that the resource has, as `Allow` lists them (HTP-08).
+    pub const fn methods(&self) -> &'static str {
+        match self {
+            Self::NewNonce => "HEAD, GET",
+            Self::Directory | Self::RenewalInfo(_) | Self::Crl(_) => "GET",
+            Self::NewSession
+            | Self::Session(_)
+            | Self::Logoff(_)
+            | Self::Defer(_)
+            | Self::Contract(_)
+            | Self::NewOrder
+            | Self::FindOrder
+            | Self::Order(_)
+            | Self::Certificate(_)
+            | Self::Cancel(_)
+            | Self::Confirm(_)
+            | Self::Rollback(_)
+            | Self::NewReissue
+            | Self::Reissue(_)
+            | Self::CancelReissue(_)
+            | Self::Unlock
+            | Self::Pin
+            | Self::NewEnrollment
+            | Self::RevokeCert => "POST",
+        }
+    }
+
+    /// Whether a bank of profile `core` has no such resource (SPEC.md 15.3).
+    pub const fn is_full_only(&self) -> bool {
+        match self {
+            Self::NewReissue
+            | Self::Reissue(_)
+            | Self::CancelReissue(_)
+            | Self::Unlock
+            | Self::Pin
+            | Self::NewEnrollment => true,
+            Self::Directory
+            | Self::NewNonce
+            | Self::RenewalInfo(_)
+            | Self::Crl(_)
+            | Self::NewSession
+            | Self::Session(_)
+            | Self::Logoff(_)
+            | Self::Defer(_)
+            | Self::Contract(_)
+            | Self::NewOrder
+            | Self::FindOrder
+            | Self::Order(_)
+            | Self::Certificate(_)
+            | Self::Cancel(_)
+            | Self::Confirm(_)
+            | Self::Rollback(_)
+            | Self::RevokeCert => false,
+        }
+    }
+
+    /// The session that this resource belongs to.
+    pub fn session(&self) -> Option<&str> {
+        match self {
+            Self::Session(id) | Self::Logoff(id) | Self::Defer(id) => Some(id),
+            _ => None,
         }
     }
 

@@ -36,7 +36,7 @@ use id::{ContractId, Fingerprint, OrderId, ReissueId, RequestId, SessionId, Subj
 pub use refused::{OperatorRefused, OrderRefused, Refused};
 use row::{
     ActiveSession, ContractLine, ContractRow, CrlRow, Holder, Integrity, OperatorRow, OrderRow,
-    ReissueRow, RequestRow, Reserved, RevocationRow, SubjectRow, Unfinished,
+    ReissueRow, RequestRow, Reserved, RevocationRow, SubjectRow, SupersededRow, Unfinished,
 };
 
 /// How many wrong PINs in a row lock it.
@@ -140,6 +140,10 @@ pub trait Store: Send + Sync {
     /// What the CRL of the issuer with this key identifier (first part of its certIDs) lists:
     /// everything revoked that had not expired at `unexpired_at`.
     fn revocations(&self, issuer: Vec<u8>, unexpired_at: Time) -> Read<'_, Vec<RevocationRow>>;
+
+    /// The issuer's certificates that were superseded, had not expired at `now`, and cannot be restored any more: what
+    /// policy may have the CRL list besides.
+    fn superseded(&self, issuer: Vec<u8>, now: Time) -> Read<'_, Vec<SupersededRow>>;
 
     /// The CRL last published for the issuer.
     fn latest_crl(&self, issuer: Vec<u8>) -> Read<'_, Option<CrlRow>>;

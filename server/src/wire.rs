@@ -38,13 +38,14 @@ pub fn session(bank: &Bank, session: &ActiveSession, now: Time) -> Result<Sessio
         (Purpose::Recovery, Some(rollback)) => Access::Recovery {
             rollback: bank.urls.of(&Route::Rollback(rollback.order.to_string())),
         },
-        // The right ended under the session's feet: there is nothing left to recover.
-        (Purpose::Recovery, None) => return Err(Error::SessionEnded),
+        (Purpose::Recovery, None) => {
+            return Err(Error::Registry(format!("session {id} recovers from no order")));
+        }
     };
     let idle_end = now.checked_add(session.idle).unwrap_or(session.expires);
     Ok(Session {
         subject: subject(&holder.subject)?,
-        certificate: certificate(&holder.certificate, now)?,
+        certificate: certificate(&holder.certificate, now),
         access,
         notice: notice(bank, session, now)?,
         order: holder.order.as_ref().map(|order| bank.urls.of(&Route::Order(order.id.to_string()))),
@@ -97,16 +98,16 @@ fn name(text: &str) -> Result<SubjectName, Error> {
     text.parse().map_err(registry)
 }
 
-/// A certificate entry of a session.
-fn certificate(row: &CertificateRow, now: Time) -> Result<CertificateEntry, Error> {
-    Ok(CertificateEntry {
+/// A certificate entry of a session: where the key is kept, and what came after, a contract tells.
+fn certificate(row: &CertificateRow, now: Time) -> CertificateEntry {
+    CertificateEntry {
         cert_id: row.cert_id.clone(),
         not_before: row.not_before,
         not_after: row.not_after,
         state: certificate_state(row, now),
         successor: None,
-        key_store: row.key_store.as_deref().map(str::parse).transpose().map_err(registry)?,
-    })
+        key_store: None,
+    }
 }
 
 /// The state of a certificate at `now`: the registry may not have looked at the clock yet (SPEC.md 10.2).
@@ -133,8 +134,11 @@ pub fn contract(
 ) -> Result<Contract, Error> {
     let subjects = row.subjects.iter().map(|entry| {
         let certificates = entry.certificates.iter().map(|listed| {
-            let mut entry = certificate(&listed.certificate, now)?;
+            let row = &listed.certificate;
+            let mut entry = certificate(row, now);
             entry.successor.clone_from(&listed.successor);
+            let key_store = row.key_store.as_deref().map(str::parse);
+            entry.key_store = key_store.transpose().map_err(registry)?;
             Ok(entry)
         });
         let current = entry.certificates.iter().find(|listed| {
@@ -216,7 +220,7 @@ fn invalid_because(row: &OrderRow, cause: Cause, language: Language, now: Time) 
         (Cause::SubjectReissued, Origin::Renewal { .. }) => Token::OrderInvalid,
         (Cause::SubjectReissued, Origin::Enrollment { .. }) => Token::EnrollmentCanceled,
     };
-    Problem::builder(token, language, now).build()
+    Problem::builder(token, language, now).role(row.role).build()
 }
 
 fn certificate_of(row: &OrderRow) -> Result<&CertificateRow, Error> {

@@ -137,6 +137,8 @@ impl Certificate {
     pub fn admits(self, purpose: Use, validity: Validity) -> Result<(), Token> {
         self.permits(purpose)?;
         match validity {
+            // What is still allowed to a superseded certificate ends with its validity, the remedy does not.
+            Validity::Over if matches!(self, Self::Superseded) => Err(Token::CertificateSuperseded),
             Validity::NotYet => Err(Token::CertificateNotYetValid),
             Validity::Within => Ok(()),
             Validity::Over => Err(Token::CertificateExpired),

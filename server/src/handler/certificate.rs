@@ -39,7 +39,7 @@ pub async fn read(
     match row.state.status() {
         Status::Valid | Status::Completed => {}
         closed @ (Status::Processing | Status::Canceled | Status::Invalid | Status::RolledBack) => {
-            return Err(Error::OrderState(order::refusal_of(closed)));
+            return Err(order::refusal_of(closed, &row));
         }
     }
     let certificate = row.certificate.as_ref().ok_or(Error::NotFound)?;

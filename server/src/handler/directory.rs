@@ -74,7 +74,7 @@ fn meta(bank: &Bank) -> Result<Meta, Error> {
         rollback_within: policy.rollback,
         issuers: vec![issuers],
         extensions: Vec::new(),
-        website: None,
-        terms_of_service: None,
+        website: policy.website.clone(),
+        terms_of_service: policy.terms_of_service.clone(),
     })
 }

@@ -17,10 +17,10 @@ use crate::mischief::Prank;
 use crate::reply::Reply;
 use crate::request::{Authenticated, Reader};
 use crate::route::Route;
-use crate::store::Refused;
 use crate::store::change::{Confirm as ConfirmChange, PlaceOrder, Undo};
 use crate::store::id::OrderId;
 use crate::store::row::{ActiveSession, Holder, OrderRow, Origin, Purpose, Role, SubjectRow};
+use crate::store::{OrderRefused, Refused};
 use crate::wire;
 
 /// Orders a renewal; the same key again finds the order that it made (ORD-02).
@@ -51,12 +51,12 @@ pub async fn create(
     key_store(bank, payload.key_store.as_str())?;
     let csr = of_subject(csr?, &holder.subject)?;
     let window = bank.policy.window(holder.certificate.not_after);
-    if now < window.opens {
-        return Err(Error::from(Refused::TooEarly { opens: window.opens }));
-    }
     let basis = Basis::Renewal { predecessor: holder.certificate.not_after };
     let applicant = Applicant { subject: &holder.subject, key: csr.key(), basis };
-    let issued = issue::at_once(bank, &applicant, now, prank).await?;
+    // The store refuses it, after it looked whether the key is new.
+    let too_early = now < window.opens;
+    let issued =
+        if too_early { None } else { issue::at_once(bank, &applicant, now, prank).await? };
     let place = PlaceOrder {
         session: session.id,
         replaces: payload.replaces,
@@ -83,7 +83,7 @@ pub(super) async fn placed_answer(
         bank.metrics.order_transition("none", order.state.status().as_str());
         match order.state.status() {
             Status::Valid => bank.metrics.certificate_issued(),
-            Status::Processing => order = issue::ask(bank, order, now).await?,
+            Status::Processing => order = issue::try_now(bank, order, now).await,
             Status::Completed | Status::Canceled | Status::Invalid | Status::RolledBack => {}
         }
     }
@@ -127,10 +127,6 @@ pub async fn read(
     request: &Authenticated<Reader>,
     language: Language,
 ) -> Result<Reply, Error> {
-    if let Reader::Certificate(_) = request.principal() {
-        // Only a certificate may be fetched on its own word (SPEC.md 5.5).
-        return Err(Error::WrongSigner);
-    }
     request.no_payload()?;
     let order = readable(bank, request).await?;
     let mut reply =
@@ -161,7 +157,7 @@ pub(super) async fn readable(
 async fn may_read(bank: &Bank, session: &ActiveSession, order: &OrderRow) -> Result<bool, Error> {
     let own = &session.holder.subject;
     if session.purpose == Purpose::Recovery {
-        return Ok(session.holder.rollback.is_some_and(|rollback| rollback.order == order.id));
+        return Ok(session.holder.rollback.is_some_and(|replaced| replaced.order == order.id));
     }
     if order.subject == own.id {
         return Ok(true);
@@ -244,14 +240,21 @@ pub async fn roll_back(
 }
 
 /// The token with which a certificate is refused that the order's status does not have (CER-03).
-pub(super) const fn refusal_of(status: Status) -> Token {
-    match status {
+pub(super) fn refusal_of(status: Status, order: &OrderRow) -> Error {
+    let token = match status {
         Status::Processing => Token::OrderProcessing,
         Status::Canceled => Token::OrderCanceled,
         Status::Invalid => Token::OrderInvalid,
         Status::RolledBack => Token::OrderRolledBack,
-        Status::Valid | Status::Completed => Token::NotFound,
-    }
+        Status::Valid | Status::Completed => return Error::NotFound,
+    };
+    let predecessor = match &order.origin {
+        Origin::Renewal { replaces, .. } => Some(replaces.clone()),
+        Origin::Enrollment { .. } => None,
+    };
+    let successor = order.certificate.as_ref().map(|certificate| certificate.cert_id.clone());
+    let refused = OrderRefused { token, order: order.id, key: order.key, successor, predecessor };
+    Refused::Order(refused).into()
 }
 
 fn answer(

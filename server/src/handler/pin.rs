@@ -32,15 +32,17 @@ pub async fn change(bank: &Bank, request: Authenticated<ActiveSession>) -> Resul
     if !rules.rule.admits(&payload.new) {
         return Err(Error::PinUnacceptable);
     }
+    // Before the attempt is counted, so that nothing but a wrong PIN counts as one.
+    let new = pins.hash(payload.new).await?;
+    let place = pins.place()?;
     let attempt = bank.store.begin_pin_attempt(subject.id, now).await?;
     let stored = attempt.hash.as_deref().map(PinHash::from_phc).transpose();
     let stored = stored.map_err(|error| Error::Registry(error.to_string()))?;
-    let right = pins.verify(payload.old, stored.as_ref()).await?;
+    let right = pins.verify(place, payload.old, stored.as_ref()).await?;
     let Some(hash) = attempt.hash.filter(|_| right) else {
         bank.metrics.pin_failed(attempt.left == 0);
         return Err(Error::PinWrong { left: attempt.left, role: subject.role });
     };
-    let new = pins.hash(payload.new).await?;
     let by = Actor::Session(session.id);
     let old = PinCheck::Verified { hash };
     bank.store.set_pin_hash(subject.id, new.as_phc().to_owned(), old, by, now).await?;

@@ -1,6 +1,7 @@
 //! `revokeCert` (SPEC.md 7.20).
 
 use http::StatusCode;
+use koshin_protocol::directory::ProfileName;
 use koshin_protocol::jws::By;
 use koshin_protocol::revocation::{Revocation, RevokeCert};
 use koshin_protocol::state::certificate::{Use, Validity};
@@ -38,6 +39,9 @@ async fn itself(bank: &Bank, request: &Authenticated<Holder>) -> Result<Reply, E
 
 async fn another(bank: &Bank, request: Authenticated<ActiveSession>) -> Result<Reply, Error> {
     let request = request.as_administrator()?;
+    if bank.policy.profile == ProfileName::Core {
+        return Err(Error::NotAuthorized);
+    }
     let payload: RevokeCert = request.payload()?;
     let own = &request.principal().holder.subject;
     let holder = bank.store.certificate(&payload.cert_id).await?.ok_or(Error::NotFound)?;

@@ -3,8 +3,11 @@
 use http::StatusCode;
 use koshin_protocol::environment::{Environment, supports};
 use koshin_protocol::pin::Pin;
+use koshin_protocol::problem::Token;
 use koshin_protocol::session::NewSession;
-use koshin_protocol::state::certificate::{Use, Validity};
+use koshin_protocol::state::certificate::{Certificate, Use, Validity};
+use koshin_protocol::time::Time;
+use serde::Deserialize;
 
 use crate::bank::Bank;
 use crate::error::Error;
@@ -12,28 +15,26 @@ use crate::pin;
 use crate::reply::Reply;
 use crate::request::Authenticated;
 use crate::route::Route;
-use crate::store::Refused;
 use crate::store::change::{LogOn, PinCheck};
 use crate::store::id::SessionId;
-use crate::store::row::{ActiveSession, Holder, PinState, Purpose, SubjectRow};
+use crate::store::row::{ActiveSession, Holder, PinState, Purpose, RollbackRight, SubjectRow};
+use crate::store::{OrderRefused, Refused};
 use crate::wire;
 
 /// Logs on.
 pub async fn create(bank: &Bank, request: Authenticated<Holder>) -> Result<Reply, Error> {
     let (holder, now) = (request.principal(), request.now());
-    // Stage `signer` comes before the payload, which alone says what the logon is for: what no purpose admits is
-    // refused first.
-    if let Err(refused) = admit(holder, Purpose::Renewal, now)
-        && let Err(_either) = admit(holder, Purpose::Recovery, now)
-    {
-        let payload: Result<NewSession, Error> = request.payload();
-        return Err(match payload {
-            Ok(payload) => admit(holder, payload.purpose, now).err().unwrap_or(refused),
-            Err(_) => refused,
-        });
+    let payload: Result<NewSession, Error> = request.payload();
+    // Stage `signer` comes before the form of the payload, which alone says what the logon is for.
+    let purpose = match &payload {
+        Ok(payload) => payload.purpose,
+        Err(_) => request.glimpse().map_or(Purpose::Renewal, |Declared { purpose }| purpose),
+    };
+    admit(holder, purpose, now)?;
+    let payload = payload?;
+    if purpose == Purpose::Recovery {
+        may_recover(bank, holder, now)?;
     }
-    let payload: NewSession = request.payload()?;
-    admit(holder, payload.purpose, now)?;
     environment(bank, &payload.environment)?;
     let pin = check_pin(bank, &holder.subject, payload.pin.as_ref(), now).await?;
     let log_on = LogOn {
@@ -55,16 +56,45 @@ pub async fn create(bank: &Bank, request: Authenticated<Holder>) -> Result<Reply
     Ok(Reply::json(StatusCode::CREATED, &session).at(&url))
 }
 
-/// Whether the certificate may log on for this.
-fn admit(holder: &Holder, purpose: Purpose, now: koshin_protocol::time::Time) -> Result<(), Error> {
+/// What a payload says of its purpose, whatever else is wrong with it.
+#[derive(Deserialize)]
+struct Declared {
+    purpose: Purpose,
+}
+
+/// Stage `signer`: only for a recovery may the certificate be superseded.
+fn admit(holder: &Holder, purpose: Purpose, now: Time) -> Result<(), Error> {
     let certificate = &holder.certificate;
     let validity = Validity::at(now, certificate.not_before, certificate.not_after);
-    let wanted = match purpose {
-        Purpose::Renewal => Use::Logon,
-        Purpose::Recovery => Use::RecoveryLogon,
+    let wanted = match (purpose, certificate.state) {
+        (Purpose::Recovery, Certificate::Superseded) => Use::RecoveryLogon,
+        (Purpose::Renewal | Purpose::Recovery, _) => Use::Logon,
     };
     certificate.state.admits(wanted, validity).map_err(|token| holder.refused(token))?;
     if holder.subject.disabled { Err(Error::SubjectDisabled) } else { Ok(()) }
+}
+
+/// The first checks of a recovery in stage `state` (SPEC.md 7.4): the store makes them again when it logs on.
+fn may_recover(bank: &Bank, holder: &Holder, now: Time) -> Result<(), Error> {
+    let (Certificate::Superseded, Some(rollback)) = (holder.certificate.state, holder.rollback)
+    else {
+        return Err(Refused::NotSuperseded.into());
+    };
+    let refused = |token| {
+        Err(Refused::Order(OrderRefused {
+            token,
+            order: rollback.order,
+            key: rollback.key,
+            successor: holder.successor.clone(),
+            predecessor: Some(holder.certificate.cert_id.clone()),
+        })
+        .into())
+    };
+    match (bank.policy.rollback, rollback.right) {
+        (None, _) | (Some(_), RollbackRight::Disabled) => refused(Token::RollbackDisabled),
+        (Some(_), RollbackRight::Until(until)) if now <= until => Ok(()),
+        (Some(_), RollbackRight::Until(_) | RollbackRight::Ended) => refused(Token::RollbackEnded),
+    }
 }
 
 /// Refuses what the bank does not support, before anything changes.
@@ -78,7 +108,7 @@ pub(super) async fn check_pin(
     bank: &Bank,
     subject: &SubjectRow,
     claimed: Option<&Pin>,
-    now: koshin_protocol::time::Time,
+    now: Time,
 ) -> Result<PinCheck, Error> {
     let asked = bank.policy.pin.as_ref().is_some_and(|rules| rules.rule.required());
     let Some(pins) = bank.pins.as_ref().filter(|_| asked && subject.pin != PinState::None) else {
@@ -88,10 +118,11 @@ pub(super) async fn check_pin(
         return Err(Refused::PinLocked { role: subject.role }.into());
     }
     let claimed = claimed.ok_or(Error::PinRequired)?;
+    let place = pins.place()?;
     let attempt = bank.store.begin_pin_attempt(subject.id, now).await?;
     let stored = attempt.hash.as_deref().map(pin::PinHash::from_phc).transpose();
     let stored = stored.map_err(|error| Error::Registry(error.to_string()))?;
-    let right = pins.verify(claimed.clone(), stored.as_ref()).await?;
+    let right = pins.verify(place, claimed.clone(), stored.as_ref()).await?;
     match attempt.hash {
         Some(hash) if right => Ok(PinCheck::Verified { hash }),
         _ => {
@@ -103,10 +134,6 @@ pub(super) async fn check_pin(
 
 /// The session as it is now.
 pub fn read(bank: &Bank, request: &Authenticated<ActiveSession>) -> Result<Reply, Error> {
-    own(request, |route| match route {
-        Route::Session(id) => Some(id),
-        _ => None,
-    })?;
     request.no_payload()?;
     let session = wire::session(bank, request.principal(), request.now())?;
     Ok(Reply::json(StatusCode::OK, &session))
@@ -114,10 +141,6 @@ pub fn read(bank: &Bank, request: &Authenticated<ActiveSession>) -> Result<Reply
 
 /// Logs off.
 pub async fn log_off(bank: &Bank, request: Authenticated<ActiveSession>) -> Result<Reply, Error> {
-    own(&request, |route| match route {
-        Route::Logoff(id) => Some(id),
-        _ => None,
-    })?;
     let koshin_protocol::empty::Empty {} = request.payload()?;
     bank.store.log_off(request.principal().id, request.now()).await?;
     Ok(Reply::empty(StatusCode::NO_CONTENT))
@@ -125,26 +148,14 @@ pub async fn log_off(bank: &Bank, request: Authenticated<ActiveSession>) -> Resu
 
 /// Puts the renewal off until the next logon.
 pub async fn defer(bank: &Bank, request: Authenticated<ActiveSession>) -> Result<Reply, Error> {
-    own(&request, |route| match route {
-        Route::Defer(id) => Some(id),
-        _ => None,
-    })?;
     let request = request.with_purpose(Purpose::Renewal)?;
     let koshin_protocol::empty::Empty {} = request.payload()?;
     let now = request.now();
     let certificate = &request.principal().holder.certificate;
     if !bank.policy.window(certificate.not_after).contains(now) {
-        return Err(Refused::DeferralRefused.into());
+        let order = request.principal().holder.order.map(|open| open.id);
+        return Err(Refused::DeferralRefused { order }.into());
     }
     let session = bank.store.defer(request.principal().id, now).await?;
     Ok(Reply::json(StatusCode::OK, &wire::session(bank, &session, now)?))
-}
-
-/// A session's resources are its own alone (AUT-02).
-fn own(
-    request: &Authenticated<ActiveSession>,
-    id: impl Fn(&Route) -> Option<&String>,
-) -> Result<(), Error> {
-    let named = id(request.route()).is_some_and(|id| *id == request.principal().id.to_string());
-    if named { Ok(()) } else { Err(Error::SessionEnded) }
 }

@@ -54,6 +54,11 @@ impl<P> Authenticated<P> {
         Ok(self.verified.object()?)
     }
 
+    /// What can be read of a payload that may be malformed.
+    pub fn glimpse<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_slice(self.verified.payload()).ok()
+    }
+
     /// Stage `payload` of a read: there is none.
     pub fn no_payload(&self) -> Result<(), Error> {
         Ok(self.verified.nothing()?)

@@ -56,6 +56,10 @@ impl Fresh {
         let key = bank.keys.of(&session.holder.certificate)?;
         let verified = self.jws.verify(bank.verifier, &key)?;
         let authenticated = Authenticated { route: self.route, verified, principal: session, now };
+        // A session's resources are its own alone (AUT-02).
+        if authenticated.route().session().is_some_and(|own| own != id.to_string()) {
+            return Err(Error::SessionEnded);
+        }
         let holder = &authenticated.principal().holder;
         if now > holder.certificate.not_after {
             return Err(Error::CertificateExpired(holder.subject.role));

@@ -1,7 +1,7 @@
 //! Stages `http`, `jws`, `operation` and `key`: the form is right, and nothing is trusted yet.
 
 use http::header::CONTENT_TYPE;
-use http::{Method, Request};
+use http::{HeaderValue, Method, Request};
 use hyper::body::Bytes;
 use koshin_protocol::jws;
 
@@ -23,17 +23,17 @@ impl Parsed {
     /// Reads the request that came for `route`.
     pub fn of(route: Route, request: &Request<Bytes>, bank: &Bank) -> Result<Self, Error> {
         let (Some(operation), &Method::POST) = (route.operation(), request.method()) else {
-            return Err(Error::Method);
+            return Err(Error::Method { allowed: route.methods() });
         };
-        let content_type = request.headers().get(CONTENT_TYPE);
-        if content_type
-            .is_none_or(|value| !value.as_bytes().eq_ignore_ascii_case(MEDIA_TYPE.as_bytes()))
-        {
+        if !is_signed_request(request.headers().get(CONTENT_TYPE)) {
             return Err(Error::MediaType);
         }
         let url = bank.urls.of(&route);
         let resource = jws::Resource { operation, url: &url };
         let jws = jws::Parsed::for_resource(request.body(), resource)?;
+        if !route.is_signed_by(jws.by().identification()) {
+            return Err(Error::WrongSigner);
+        }
         if !bank.policy.algorithms.contains(&jws.algorithm()) {
             return Err(Error::Algorithm);
         }
@@ -46,4 +46,11 @@ impl Parsed {
         bank.nonces.spend(self.jws.nonce().as_str(), now).map_err(|_| Error::BadNonce)?;
         Ok(Fresh { route: self.route, jws: self.jws, now })
     }
+}
+
+/// Whether the media type is that of signed requests, whatever its parameters (HTP-21).
+fn is_signed_request(content_type: Option<&HeaderValue>) -> bool {
+    let essence =
+        content_type.and_then(|value| value.as_bytes().split(|byte| *byte == b';').next());
+    essence.is_some_and(|essence| essence.trim_ascii().eq_ignore_ascii_case(MEDIA_TYPE.as_bytes()))
 }

@@ -85,7 +85,10 @@ pub enum Refused {
     /// The order's state machine refused (SPEC.md, States).
     Order(OrderRefused),
     /// There is nothing to defer.
-    DeferralRefused,
+    DeferralRefused {
+        /// The open order to go on with, if that is why.
+        order: Option<OrderId>,
+    },
     /// No such subject among those the requester may act on.
     SubjectUnknown,
     /// The subject has another name.
@@ -187,7 +190,7 @@ impl Refused {
             Self::KeyReused => Token::KeyReused,
             Self::KeyMismatch { .. } => Token::KeyMismatch,
             Self::Order(refused) => refused.token,
-            Self::DeferralRefused => Token::DeferralRefused,
+            Self::DeferralRefused { .. } => Token::DeferralRefused,
             Self::SubjectUnknown => Token::SubjectUnknown,
             Self::SubjectMismatch => Token::SubjectMismatch,
             Self::ReissueNotAllowed => Token::ReissueNotAllowed,

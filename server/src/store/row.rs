@@ -9,6 +9,7 @@ pub use koshin_protocol::revocation::Reason;
 pub use koshin_protocol::session::Purpose;
 use koshin_protocol::state::certificate::Certificate as CertificateState;
 use koshin_protocol::state::order::Order as OrderState;
+pub use koshin_protocol::state::order::RollbackRight;
 use koshin_protocol::state::reissue::Reissue as ReissueState;
 pub use koshin_protocol::subject::Role;
 use koshin_protocol::time::{Period, Time};
@@ -76,7 +77,7 @@ pub struct Holder {
     pub predecessor: Option<CertId>,
     /// The open order of the subject.
     pub order: Option<OpenOrder>,
-    /// The right to go back to this certificate.
+    /// What became of the right to go back to this certificate, where an order replaced it.
     pub rollback: Option<Rollback>,
 }
 
@@ -89,15 +90,15 @@ pub struct OpenOrder {
     pub key: Thumbprint,
 }
 
-/// The completed order that a superseded certificate may still undo.
+/// The order that replaced a certificate, completed or rolled back since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rollback {
     /// Which.
     pub order: OrderId,
     /// The thumbprint of its key.
     pub key: Thumbprint,
-    /// Last second in which the right exists.
-    pub until: Time,
+    /// What is left of the right to undo it; [`RollbackRight::Ended`] once it is undone.
+    pub right: RollbackRight,
 }
 
 /// A session that has not ended.
@@ -128,6 +129,8 @@ pub struct OrderRow {
     pub origin: Origin,
     /// Whose it is.
     pub subject: SubjectId,
+    /// What the subject may do.
+    pub role: Role,
     /// The subject's contract.
     pub contract: ContractId,
     /// Where the client keeps the key, as ordered.
@@ -301,6 +304,15 @@ pub struct RevocationRow {
     pub crl_reason: Option<u8>,
     /// Last second of the certificate's validity; `None` if only a former CRL knows it.
     pub not_after: Option<Time>,
+}
+
+/// A superseded certificate that cannot be restored any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SupersededRow {
+    /// Content octets of the serial's DER.
+    pub serial: Vec<u8>,
+    /// When its successor was confirmed.
+    pub confirmed: Time,
 }
 
 /// A CRL as it was published.

@@ -155,6 +155,7 @@ impl Bank {
             nonces: Nonces::new().expect("randomness"),
             pins,
             verifier: default_verifier(),
+            #[allow(clippy::default_trait_access, reason = "the cache's type is the bank's own")]
             keys: Default::default(),
             metrics: Arc::new(Metrics::new()),
             root_crl,
@@ -261,7 +262,7 @@ impl Bank {
             .expect("imported");
         assert_eq!(outcomes, [ImportOutcome::Imported { subject, subject_created: true }]);
         let pair = Pair { key, certificate };
-        let person = Person { subject, contract: spec.contract, role: spec.role, name, pair };
+        let person = Person { subject, role: spec.role, name, pair };
         if let Some(pin) = spec.pin {
             self.set_pin(&person, pin).await;
         }

@@ -1,12 +1,17 @@
 //! What customers do, step by step: each step in two forms, one that must succeed and one whose answer the test judges.
 
 use koshin_protocol::base64url;
+use koshin_protocol::binding::Binding;
+use koshin_protocol::cert_id::CertId;
 use koshin_protocol::certificate::{Certificate, Name};
-use koshin_protocol::json;
+use koshin_protocol::enrollment_code::EnrollmentCode;
 use koshin_protocol::operation::Operation;
 use koshin_protocol::order::{Issued, Order, Status};
 use koshin_protocol::receipt::Receipt;
+use koshin_protocol::reissue::{Reissue, ReissueId};
+use koshin_protocol::revocation::Revocation;
 use koshin_protocol::session::Session;
+use koshin_protocol::sign::Signer;
 use koshin_protocol::url::Url;
 use koshin_server::route::Route;
 use serde_json::{Value, json};
@@ -189,7 +194,135 @@ pub fn pair_of(order: &Order, key: &Key) -> Pair {
     Pair { key: key.clone(), certificate }
 }
 
-/// Reads an object strictly.
-pub fn parse<T: serde::de::DeserializeOwned>(value: &Value) -> T {
-    json::parse(&serde_json::to_vec(value).expect("JSON")).expect("an object")
+/// A reissue's name and the code that goes with it.
+#[derive(Clone)]
+pub struct Ticket {
+    pub id: ReissueId,
+    pub code: EnrollmentCode,
+}
+
+impl Ticket {
+    pub fn new() -> Self {
+        let random = || {
+            let mut bytes = [0; 16];
+            aws_lc_rs::rand::fill(&mut bytes).expect("randomness");
+            bytes
+        };
+        let code = EnrollmentCode::from_bytes(random());
+        Self { id: ReissueId::from_bytes(random()), code }
+    }
+
+    /// The same reissue, another code.
+    pub fn with_wrong_code(&self) -> Self {
+        Self { id: self.id, ..Self::new() }
+    }
+}
+
+/// Reissue, enrollment, PIN and revocation.
+impl Bank {
+    pub fn new_reissue(&self, person: &Person, reason: &str, ticket: &Ticket) -> Value {
+        let key = ticket.code.key(&ticket.id);
+        json!({
+            "id": ticket.id.to_string(),
+            "subject": person.subject.to_string(),
+            "subjectName": person.name.as_str(),
+            "reason": reason,
+            "enrollmentKey": key.public_key(),
+        })
+    }
+
+    pub async fn try_reissue(&self, by: &Logon, payload: Value) -> Answer {
+        let url = self.url(&Route::NewReissue);
+        self.post(Operation::NewReissue, &url, &by.by(), payload).await
+    }
+
+    /// An administrator reissues for a user.
+    pub async fn reissue(&self, by: &Logon, person: &Person, reason: &str) -> Ticket {
+        let ticket = Ticket::new();
+        let answer = self.try_reissue(by, self.new_reissue(person, reason, &ticket)).await;
+        let reissue: Reissue = answer.object(201);
+        assert_eq!(reissue.status.name().as_str(), "pending");
+        assert_eq!(answer.location(), self.reissue_url(&ticket));
+        ticket
+    }
+
+    pub fn reissue_url(&self, ticket: &Ticket) -> Url {
+        self.url(&Route::Reissue(ticket.id.to_string()))
+    }
+
+    pub async fn read_reissue(&self, by: &Logon, ticket: &Ticket) -> Reissue {
+        self.read(&self.reissue_url(ticket), &by.by()).await.object(200)
+    }
+
+    pub async fn try_cancel_reissue(&self, by: &Logon, ticket: &Ticket) -> Answer {
+        let url = self.url(&Route::CancelReissue(ticket.id.to_string()));
+        self.post(Operation::CancelReissue, &url, &by.by(), json!({})).await
+    }
+
+    /// The payload of a right newEnrollment.
+    pub fn new_enrollment(&self, ticket: &Ticket, name: &Name, key: &Key) -> Value {
+        let url = self.url(&Route::NewEnrollment);
+        let binding = Binding { reissue: &ticket.id, url: &url, key: key.public() };
+        let binding = binding.sign(&ticket.code.key(&ticket.id)).expect("a binding");
+        json!({
+            "reissue": ticket.id.to_string(),
+            "binding": binding,
+            "csr": csr_payload(&key.csr(name)),
+            "keyStore": "file",
+            "environment": environment(),
+        })
+    }
+
+    pub async fn try_enroll(&self, key: &Key, payload: Value) -> Answer {
+        let url = self.url(&Route::NewEnrollment);
+        self.post(Operation::NewEnrollment, &url, &By::Key(key.clone()), payload).await
+    }
+
+    pub async fn enroll_with(&self, ticket: &Ticket, name: &Name, key: &Key) -> Answer {
+        self.try_enroll(key, self.new_enrollment(ticket, name, key)).await
+    }
+
+    /// A whole enrollment: the new pair, current.
+    pub async fn enroll(&self, ticket: &Ticket, name: &Name) -> (Pair, Order) {
+        let key = Key::new();
+        let order: Order = self.enroll_with(ticket, name, &key).await.object(201);
+        let pair = pair_of(&order, &key);
+        let completed = self.confirm(&order, &pair).await;
+        (pair, completed)
+    }
+
+    pub async fn try_unlock(&self, by: &Logon, subject: &str) -> Answer {
+        let url = self.url(&Route::Unlock);
+        self.post(Operation::Unlock, &url, &by.by(), json!({ "subject": subject })).await
+    }
+
+    pub async fn try_change_pin(&self, by: &Logon, old: &str, new: &str) -> Answer {
+        let url = self.url(&Route::Pin);
+        self.post(Operation::Pin, &url, &by.by(), json!({ "old": old, "new": new })).await
+    }
+
+    pub async fn try_revoke(&self, by: &By, payload: Value) -> Answer {
+        let url = self.url(&Route::RevokeCert);
+        self.post(Operation::RevokeCert, &url, by, payload).await
+    }
+
+    pub async fn revoke_itself(&self, pair: &Pair, reason: &str) -> Answer {
+        let payload = json!({ "certID": pair.cert_id().to_string(), "reason": reason });
+        self.try_revoke(&By::Certificate(pair.clone()), payload).await
+    }
+
+    /// An administrator revokes; the answer's list.
+    pub async fn revoke(&self, by: &Logon, pair: &Pair, successors: bool) -> Vec<CertId> {
+        let payload = json!({
+            "certID": pair.cert_id().to_string(),
+            "reason": "keyCompromise",
+            "includeSuccessors": successors,
+        });
+        self.try_revoke(&by.by(), payload).await.object::<Revocation>(200).revoked
+    }
+
+    pub async fn try_find(&self, key: &Key) -> Answer {
+        let url = self.url(&Route::FindOrder);
+        self.post(Operation::FindOrder, &url, &By::Key(key.clone()), json!({})).await
+    }
 }

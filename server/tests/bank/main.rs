@@ -3,6 +3,7 @@
 //! Requests go to [`koshin_server::bank::Bank`] itself, with no socket between: what the edge adds has its tests in
 //! `edge`.
 
+#![allow(clippy::unused_self, reason = "what customers do reads as done at a bank")]
 #![allow(missing_docs, unreachable_pub, reason = "a test names its rule, and nobody imports it")]
 
 mod answer;
@@ -11,4 +12,25 @@ mod deeds;
 mod person;
 mod request;
 
+mod cancel;
+mod confirm;
+mod order;
 mod renewal;
+mod rollback;
+mod session;
+
+mod enrollment;
+mod pin;
+mod reissue;
+mod revocation;
+
+mod checks;
+mod contract;
+mod directory;
+mod headers;
+mod issue;
+mod renewal_info;
+
+mod attack;
+mod concurrency;
+mod foreign;

@@ -95,7 +95,6 @@ impl Pair {
 #[derive(Clone)]
 pub struct Person {
     pub subject: SubjectId,
-    pub contract: ContractId,
     pub role: Role,
     pub name: Name,
     pub pair: Pair,

@@ -14,6 +14,7 @@ use crate::person::{Key, Pair};
 
 /// Who signs.
 #[derive(Clone)]
+#[allow(clippy::large_enum_variant, reason = "there are few of them")]
 pub enum By {
     /// A certificate.
     Certificate(Pair),

@@ -118,7 +118,7 @@ async fn a_rollback_revokes_the_successor_and_restores_the_predecessor() {
     bank.confirm(placed.order.id, &new).await.expect("confirmed");
     let recovery = bank.log_on_for(&old.certificate, Purpose::Recovery).await.expect("recovery");
     let recovery = recovery.session;
-    assert_eq!(recovery.holder.rollback.map(|right| right.order), Some(placed.order.id));
+    assert_eq!(recovery.holder.rollback.map(|replaced| replaced.order), Some(placed.order.id));
     let done = bank.roll_back(recovery.id, placed.order.id, n).await.expect("rolled back");
     assert_eq!(done.state.status(), Status::RolledBack);
     assert_eq!(bank.state_of(&old.certificate), "current");

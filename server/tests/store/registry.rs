@@ -536,6 +536,10 @@ async fn a_deferral_is_counted_and_refused_while_an_order_is_open() {
     let after = bank.store.defer(next, bank.now()).await.expect("deferred");
     assert_eq!(after.holder.certificate.deferrals, 2);
     assert_eq!(after.holder.certificate.deferred_at, Some(bank.now()));
-    bank.place(&user, next, bank.new_key()).await.expect("placed");
-    assert_eq!(refused(bank.store.defer(next, bank.now()).await), Refused::DeferralRefused);
+    let placed = bank.place(&user, next, bank.new_key()).await.expect("placed");
+    let order = Some(placed.order.id);
+    assert_eq!(
+        refused(bank.store.defer(next, bank.now()).await),
+        Refused::DeferralRefused { order }
+    );
 }

@@ -222,18 +222,20 @@ pub(super) fn order_state(row: &Row<'_>) -> rusqlite::Result<Order> {
     Ok(match status {
         Status::Processing => Order::Processing(Processing { kind: kind()? }),
         Status::Valid => Order::Valid(Valid { kind: kind()? }),
-        Status::Completed => {
-            let right: String = row.get("rollback")?;
-            let rollback = match right.as_str() {
-                "until" => RollbackRight::Until(row.get::<_, Sql<Time>>("rollback_until")?.0),
-                "ended" => RollbackRight::Ended,
-                _ => RollbackRight::Disabled,
-            };
-            Order::Completed(Completed { rollback })
-        }
+        Status::Completed => Order::Completed(Completed { rollback: rollback_right(row)? }),
         Status::Canceled => Order::Canceled,
         Status::Invalid => Order::Invalid(Invalid { cause: row.get::<_, Sql<Cause>>("cause")?.0 }),
         Status::RolledBack => Order::RolledBack,
+    })
+}
+
+/// The right to roll back a completed order.
+pub(super) fn rollback_right(row: &Row<'_>) -> rusqlite::Result<RollbackRight> {
+    let right: String = row.get("rollback")?;
+    Ok(match right.as_str() {
+        "until" => RollbackRight::Until(row.get::<_, Sql<Time>>("rollback_until")?.0),
+        "ended" => RollbackRight::Ended,
+        _ => RollbackRight::Disabled,
     })
 }
 

@@ -54,6 +54,9 @@ pub(super) fn place(
     if let Some(open) = holder.order {
         return Err(Refused::OrderExists { order: open.id, key: open.key }.into());
     }
+    if is_taken(connection, place.key)? {
+        return Err(Refused::KeyReused.into());
+    }
     if now < place.window_opens {
         return Err(Refused::TooEarly { opens: place.window_opens }.into());
     }
@@ -87,6 +90,16 @@ pub(super) fn place(
         let order = read::order_that_is(connection, place.order)?;
         Ok(Placed { order, created: true })
     })
+}
+
+const TAKEN: &str = "SELECT 1 FROM taken_key WHERE thumbprint = ?1";
+
+/// Whether some order or certificate has the key.
+fn is_taken(
+    connection: &Connection,
+    key: koshin_protocol::jwk::Thumbprint,
+) -> Result<bool, StoreError> {
+    Ok(one(connection, TAKEN, [Sql(key)], |row| row.get::<_, i64>(0))?.is_some())
 }
 
 const TAKE_KEY: &str =

@@ -8,12 +8,13 @@ use koshin_protocol::state::certificate::Certificate as CertificateState;
 use koshin_protocol::time::{Period, Time};
 use rusqlite::{Connection, Row, params};
 
-use super::column::{Sql, all, one, order_state, reissue_state};
+use super::column::{Sql, all, one, order_state, reissue_state, rollback_right};
 use super::touch::Touches;
 use crate::store::id::{ContractId, Fingerprint, OrderId, ReissueId, SessionId, SubjectId};
 use crate::store::row::{
     ActiveSession, CertificateEntry, CertificateRow, ContractRow, Holder, OpenOrder, OrderRow,
-    Origin, PinState, Purpose, Reason, ReissueRow, Role, Rollback, SubjectEntry, SubjectRow,
+    Origin, PinState, Purpose, Reason, ReissueRow, Role, Rollback, RollbackRight, SubjectEntry,
+    SubjectRow,
 };
 use crate::store::{PIN_ATTEMPTS, StoreError};
 
@@ -151,15 +152,19 @@ fn descendant(connection: &Connection, row: i64) -> Result<Option<CertId>, Store
 }
 
 const ROLLBACK: &str = "
-    SELECT id, key, rollback_until FROM orders
-    WHERE replaces = ?1 AND state = 'completed' AND rollback = 'until'";
+    SELECT id, key, rollback, rollback_until FROM orders
+    WHERE replaces = ?1 AND state IN ('completed', 'rolledBack')
+    ORDER BY state = 'completed' DESC, entered DESC LIMIT 1";
 
 fn rollback(connection: &Connection, row: i64) -> Result<Option<Rollback>, StoreError> {
     one(connection, ROLLBACK, [row], |row| {
         Ok(Rollback {
-            order: row.get(0)?,
-            key: row.get::<_, Sql<Thumbprint>>(1)?.0,
-            until: row.get::<_, Sql<Time>>(2)?.0,
+            order: row.get("id")?,
+            key: row.get::<_, Sql<Thumbprint>>("key")?.0,
+            right: match row.get::<_, Option<String>>("rollback")? {
+                Some(_) => rollback_right(row)?,
+                None => RollbackRight::Ended,
+            },
         })
     })
 }
@@ -232,7 +237,13 @@ pub(super) fn session(
     else {
         return Ok(None);
     };
-    let Some(Held { row, holder }) = complete(connection, Some(held))? else { return Ok(None) };
+    let Some(Held { row, mut holder }) = complete(connection, Some(held))? else {
+        return Ok(None);
+    };
+    // Whose renewal was rolled back is current again, and its session still the one that did it.
+    if purpose == Purpose::Recovery && holder.rollback.is_none() {
+        holder.rollback = rollback(connection, row)?;
+    }
     let last_use = touches.get(id).map_or(last_use, |touched| last_use.max(touched));
     let session = ActiveSession { id, purpose, created, last_use, idle, expires, holder };
     Ok(Some((session, row)))
@@ -242,7 +253,8 @@ pub(super) fn session(
 macro_rules! order {
     ($where:literal) => {
         concat!(
-            "SELECT o.id AS order_id, o.subject AS order_subject, s.contract, o.reissue,
+            "SELECT o.id AS order_id, o.subject AS order_subject, s.role AS order_role,
+                    s.contract, o.reissue,
                     o.key AS order_key, o.key_store AS order_key_store, o.csr, o.created, o.entered,
                     o.state AS order_state, o.predecessor_expired, o.rollback, o.rollback_until,
                     o.cause, o.reserved_serial, o.reserved_tbs, s.name_der,
@@ -296,6 +308,7 @@ pub(super) fn order_row(row: &Row<'_>) -> rusqlite::Result<OrderRow> {
         id: row.get("order_id")?,
         origin,
         subject: row.get("order_subject")?,
+        role: row.get::<_, Sql<Role>>("order_role")?.0,
         contract: row.get("contract")?,
         key_store: row.get("order_key_store")?,
         key: row.get::<_, Sql<Thumbprint>>("order_key")?.0,

@@ -11,7 +11,7 @@ use super::signer::{self, Deed};
 use super::touch::Touches;
 use super::transition::{CertificateLine, Transition, run};
 use crate::store::change::{Actor, Revoke};
-use crate::store::row::{CrlRow, Reason, RevocationRow};
+use crate::store::row::{CrlRow, Reason, RevocationRow, SupersededRow};
 use crate::store::{Failure, Refused, StoreError};
 
 /// Why a certificate is revoked.
@@ -169,6 +169,23 @@ pub(super) fn listed(
             crl_reason: row.get(2)?,
             not_after: row.get::<_, Option<Sql<Time>>>(3)?.map(|time| time.0),
         })
+    })
+}
+
+const SUPERSEDED: &str = "
+    SELECT c.serial, o.entered FROM certificate AS c
+    JOIN orders AS o ON o.replaces = c.id AND o.state = 'completed'
+    WHERE c.issuer = ?1 AND c.state = 'superseded' AND c.not_after >= ?2
+      AND (o.rollback <> 'until' OR o.rollback_until < ?2)";
+
+/// An issuer's certificates that are superseded for good.
+pub(super) fn superseded(
+    connection: &Connection,
+    issuer: &[u8],
+    now: Time,
+) -> Result<Vec<SupersededRow>, StoreError> {
+    all(connection, SUPERSEDED, params![issuer, Sql(now)], |row| {
+        Ok(SupersededRow { serial: row.get(0)?, confirmed: row.get::<_, Sql<Time>>(1)?.0 })
     })
 }
 

@@ -218,8 +218,8 @@ pub(super) fn defer(
     now: Time,
 ) -> Result<ActiveSession, Failure> {
     let (session, row) = signer::session(connection, touches, id, Need::Renewal, now)?;
-    if session.holder.order.is_some() {
-        return Err(Refused::DeferralRefused.into());
+    if let Some(open) = session.holder.order {
+        return Err(Refused::DeferralRefused { order: Some(open.id) }.into());
     }
     // A further deferral in the same session is answered and not counted (NTC-21).
     if execute(connection, MARK_DEFERRED, [id])? == 0 {

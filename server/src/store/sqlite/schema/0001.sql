@@ -58,6 +58,7 @@ CREATE UNIQUE INDEX order_has_one_certificate ON certificate (from_order) WHERE 
 CREATE UNIQUE INDEX subject_has_one_current ON certificate (subject) WHERE state = 'current';
 CREATE UNIQUE INDEX subject_has_one_unconfirmed ON certificate (subject) WHERE state = 'unconfirmed';
 CREATE INDEX certificate_of_subject ON certificate (subject, not_before);
+CREATE INDEX certificate_to_list ON certificate (issuer, not_after) WHERE state = 'superseded';
 CREATE INDEX certificate_to_expire ON certificate (not_after) WHERE expiry_told = 0;
 
 CREATE TABLE orders (
