@@ -46,7 +46,8 @@ impl Operator {
         let stored = stored.map(PinHash::from_phc).transpose().map_err(|_| {
             StoreError::Corrupt("an operator's credential is no Argon2id hash".to_owned())
         })?;
-        let good = hasher()?.verify(credential.as_secret(), stored.as_ref()).await?;
+        let hasher = hasher()?;
+        let good = hasher.verify(hasher.place()?, credential.as_secret(), stored.as_ref()).await?;
         if good { Ok(Self(name)) } else { Err(NotAuthenticated::Refused) }
     }
 

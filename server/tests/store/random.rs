@@ -153,7 +153,7 @@ impl World {
                 drop(no_fault(self.bank.store.defer(session, now).await));
             }
             Step::Place { .. } | Step::PlaceAgain { .. } | Step::Issue(_) | Step::IssueFails(_) => {
-                self.place_and_issue(step).await
+                self.place_and_issue(step).await;
             }
             Step::Cancel { .. } | Step::Confirm { .. } | Step::RollBack { .. } => {
                 self.end_order(step).await;
