@@ -83,7 +83,7 @@ fn json_files(fixtures: &Path) -> Result<Vec<PathBuf>, Error> {
 
 /// The tests that a log of `cargo test` shows as passed, as `target::path::of::test`.
 ///
-/// The target is the file's stem, as in `Running tests/edge.rs (...)`, the crate's name with `_` for its unit tests
+/// The target is the file's stem, as in `Running tests/vectors.rs (...)`, or its folder's name, as in `tests/edge/main.rs`, the crate's name with `_` for its unit tests
 /// (`Running unittests src/lib.rs (target/debug/deps/koshin_server-...)`), and `doc` for documentation tests. A name
 /// that a target of its own runner prints is taken as it is, so vectors appear under their ids.
 pub fn passed(log: &str) -> BTreeSet<String> {
@@ -114,7 +114,13 @@ fn target_name(running: &str) -> String {
         let name = name.rsplit_once('-').map_or(name, |(name, _)| name);
         return if unit.ends_with("main.rs") { format!("{name}(bin)") } else { name.to_owned() };
     }
-    Path::new(source).file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    let path = Path::new(source);
+    let name = match path.file_stem() {
+        // A target of several files is called after its folder.
+        Some(stem) if stem == "main" => path.parent().and_then(Path::file_name),
+        stem => stem,
+    };
+    name.unwrap_or_default().to_string_lossy().into_owned()
 }
 
 #[cfg(test)]
@@ -127,6 +133,8 @@ mod tests {
              Running tests/vectors.rs (target/debug/deps/vectors-77)\n\
         test jws/alg-none                 ... ok\n\
         test openssl/chain ... ignored\n\
+             Running tests/edge/main.rs (target/debug/deps/edge-9)\n\
+        test sizes::a_body_is_limited ... ok\n\
            Doc-tests koshin_protocol\n\
         test protocol/src/lib.rs - (line 20) ... ok\n";
 
@@ -134,6 +142,7 @@ mod tests {
     fn only_what_passed_counts_under_the_name_of_its_target() {
         let expected = [
             "doc::protocol/src/lib.rs - (line 20)",
+            "edge::sizes::a_body_is_limited",
             "koshin_server::http::limit::tests::a_body_is_limited",
             "vectors::jws/alg-none",
         ];

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use koshin_conformance::coverage::{self, Evidence};
-use koshin_conformance::{evidence, requirements};
+use koshin_conformance::{annotation, evidence, requirements};
 
 /// Tells whether a bank or a client follows SPEC.md.
 #[derive(Parser)]
@@ -103,7 +103,9 @@ fn current_requirements(root: &Path) -> Result<requirements::File, Vec<String>> 
     let path = requirements_path(root);
     let kept = if path.exists() { read(&path)? } else { String::new() };
     let extracted = requirements::extract(&spec).map_err(one)?;
-    Ok(requirements::merge(extracted, &requirements::parse(&kept).map_err(one)?))
+    let file = requirements::merge(extracted, &requirements::parse(&kept).map_err(one)?);
+    let tests = annotation::tests(root).map_err(one)?;
+    requirements::with_tests(file, &tests).map_err(one)
 }
 
 fn put(path: &Path, text: &str, check: bool, command: &str) -> Outcome {

@@ -2,12 +2,15 @@
 //!
 //! A requirement is one line of SPEC.md that begins with its permanent id in bold brackets,
 //! `**[ORD-07]** The bank MUST ...`. The file repeats its id, section, level, actor and text, and adds the one thing
-//! that is kept by hand: `verified_by`, the kind of evidence that shows it.
+//! that is kept by hand: `verified_by`, the kind of evidence that shows it. Tests name their requirements themselves
+//! ([`crate::annotation`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use crate::evidence::ByRequirement;
 
 /// How strongly a requirement binds (RFC 2119).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -66,9 +69,9 @@ pub struct Requirement {
     pub actor: String,
     /// The sentence, as SPEC.md has it.
     pub text: String,
-    /// Kinds of evidence that show it. Kept by hand.
+    /// Kinds of evidence that show it. Kept by hand, except `test`.
     pub verified_by: Vec<Kind>,
-    /// Tests that show it, as `target::path::of::test` of the test log. Kept by hand.
+    /// Tests that show it, as `target::path::of::test` of the test log: those with its id in a comment above them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tests: Vec<String>,
     /// Why a review must do, or which part will deliver the evidence. Kept by hand.
@@ -113,6 +116,14 @@ pub enum Error {
         line: usize,
         /// What stands there.
         id: String,
+    },
+    /// A test names what is no requirement.
+    #[error("{id}: no such requirement in SPEC.md; named by the test {test}")]
+    Unknown {
+        /// The id.
+        id: String,
+        /// The test.
+        test: String,
     },
     /// The file is not valid TOML of the expected form.
     #[error("requirements.toml: {0}")]
@@ -191,6 +202,31 @@ pub fn merge(extracted: Vec<Requirement>, kept: &File) -> File {
     File { requirement }
 }
 
+/// Names the tests that say in a comment that they show a requirement; what was `planned` is shown by them.
+///
+/// # Errors
+/// A test names a requirement that the file does not have.
+pub fn with_tests(mut file: File, tests: &ByRequirement) -> Result<File, Error> {
+    let known: BTreeSet<&str> = file.requirement.iter().map(|row| row.id.as_str()).collect();
+    for (id, names) in tests {
+        if !known.contains(id.as_str()) {
+            let test = names.first().cloned().unwrap_or_default();
+            return Err(Error::Unknown { id: id.clone(), test });
+        }
+    }
+    for row in &mut file.requirement {
+        row.tests = tests.get(&row.id).into_iter().flatten().cloned().collect();
+        row.verified_by.retain(|kind| *kind != Kind::Test);
+        if !row.tests.is_empty() {
+            row.verified_by.retain(|kind| *kind != Kind::Planned);
+            row.verified_by.push(Kind::Test);
+        } else if row.verified_by.is_empty() {
+            row.verified_by.push(Kind::Planned);
+        }
+    }
+    Ok(file)
+}
+
 /// Reads `requirements.toml`.
 ///
 /// # Errors
@@ -204,7 +240,8 @@ pub fn render(file: &File) -> String {
     let body = toml::to_string(file).expect("strings and lists of strings are valid TOML");
     format!(
         "# Extracted from SPEC.md by `cargo run -p koshin-conformance -- requirements`, which leaves\n\
-         # verified_by, tests and reason as they are. Everything else here is overwritten.\n\n{body}"
+         # verified_by (but test) and reason as they are. Everything else here is overwritten: tests are those with the id
+         # in a comment above them, `// [ORD-07]`.\n\n{body}"
     )
 }
 
@@ -297,6 +334,20 @@ mod tests {
         assert!(matches!(extract(none), Err(Error::Keywords { count: 0, .. })));
         let two = "**[ORD-07]** The bank MUST a and SHOULD b.\n";
         assert!(matches!(extract(two), Err(Error::Keywords { count: 2, .. })));
+    }
+
+    #[test]
+    fn a_test_that_names_a_requirement_shows_it_as_long_as_it_is_there() {
+        let planned = merge(extract(SPEC).expect("well-formed"), &File::default());
+        let tests =
+            ByRequirement::from([("ORD-07".to_owned(), ["bank::order::x".to_owned()].into())]);
+        let shown = with_tests(planned, &tests).expect("the requirement is there");
+        assert_eq!(shown.requirement[0].verified_by, [Kind::Test]);
+        assert_eq!(shown.requirement[0].tests, ["bank::order::x"]);
+        let gone = with_tests(shown, &ByRequirement::new()).expect("nothing is named");
+        assert_eq!(gone.requirement[0].verified_by, [Kind::Planned]);
+        let unknown = ByRequirement::from([("ORD-99".to_owned(), ["x".to_owned()].into())]);
+        assert!(matches!(with_tests(gone, &unknown), Err(Error::Unknown { .. })));
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use koshin_conformance::coverage::{self, Evidence};
-use koshin_conformance::evidence;
 use koshin_conformance::requirements::{self, File};
+use koshin_conformance::{annotation, evidence};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -21,9 +21,12 @@ fn kept() -> File {
 }
 
 #[test]
-fn requirements_toml_has_the_requirements_of_spec_md() {
+fn requirements_toml_has_the_requirements_of_spec_md_and_the_tests_that_name_them() {
     let extracted = requirements::extract(&read("SPEC.md")).expect("SPEC.md has requirements");
-    let wanted = requirements::render(&requirements::merge(extracted, &kept()));
+    let tests = annotation::tests(&root()).expect("every comment has its test");
+    let merged = requirements::merge(extracted, &kept());
+    let merged = requirements::with_tests(merged, &tests).expect("every id is in SPEC.md");
+    let wanted = requirements::render(&merged);
     assert!(
         wanted == read("conformance/src/requirements.toml"),
         "run: cargo run -p koshin-conformance -- requirements"
