@@ -3,7 +3,7 @@
 //! Values from outside (a user agent, a subject's name, a detail of somebody's parser) reach the
 //! log through fields and messages. A line break in one would forge an event, an escape sequence
 //! would repaint the terminal of whoever reads it. So the text of every event is written through
-//! [`OneLine`], which escapes all control characters and all marks that reorder text, in both
+//! `OneLine`, which escapes all control characters and all marks that reorder text, in both
 //! formats and with no event going around it. Keeping secrets out is the business of their types:
 //! none of them prints itself.
 
