@@ -1,0 +1,1 @@
+"""A bank of profile core, written from SPEC.md."""

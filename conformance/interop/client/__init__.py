@@ -1,0 +1,1 @@
+"""A client, written from SPEC.md."""
