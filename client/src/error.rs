@@ -15,6 +15,7 @@ use koshin_protocol::sign::SignError;
 use koshin_protocol::ticket::InvalidTicket;
 use koshin_protocol::time::Time;
 use koshin_protocol::url::Url;
+use serde::{Deserialize, Serialize};
 
 use crate::identity::IdentityError;
 use crate::transport::{HttpsError, TransportError};
@@ -222,7 +223,8 @@ pub enum Declined {
 }
 
 /// Who acts next; also the exit code of programs (SPEC.md annex B.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Class {
     /// The same again later may succeed.
     RetryLater,

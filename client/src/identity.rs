@@ -5,6 +5,7 @@
 //! trust.pem                roots configured for this bank
 //! lock                     locked while a process works here; never by its age
 //! renewal-info.json        when the bank would like the renewal, not to be asked again too soon
+//! schedule.json            when to renew unattended, and what was tried (schedule)
 //! current                  symbolic link to the pair in use, switched by rename: `generations/7`
 //! generations/7/           one pair of key and certificate, complete or on its way
 //!   key.pem | key.p12      the key, mode 0600, as the key store keeps it

@@ -60,6 +60,7 @@ mod logon;
 pub mod undo;
 
 mod renewal_info;
+pub mod schedule;
 
 pub mod administrator;
 pub mod enroll;

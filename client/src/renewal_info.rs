@@ -29,13 +29,18 @@ impl Client {
     /// When a certificate may and should be renewed, by the bank; `None` where the bank does not say. It is asked again once
     /// its `Retry-After` has passed; until then this is what it said last.
     pub async fn renewal_info(&self, of: &CertId) -> Result<Option<RenewalInfo>, Error> {
+        Ok(self.renewal_advice(of).await?.0)
+    }
+
+    /// As [`Self::renewal_info`], and until when the bank is not asked again, by this machine's clock.
+    pub async fn renewal_advice(&self, of: &CertId) -> Result<(Option<RenewalInfo>, Time), Error> {
         let now = self.bank.own_now();
         let kept = self.on_disk(read).await?.filter(|kept| kept.cert_id == *of);
         // A clock that was set back does not keep an answer for ever.
         if let Some(kept) = kept
             && (kept.asked..=kept.fresh_until).contains(&now)
         {
-            return Ok(kept.info);
+            return Ok((kept.info, kept.fresh_until));
         }
         let (info, fresh) = match self.bank.renewal_info(of).await {
             Ok((info, fresh)) => (Some(info), fresh),
@@ -49,7 +54,7 @@ impl Client {
         let fresh_until = now.checked_add(Period::from_seconds(seconds)).unwrap_or(now);
         let kept = Kept { cert_id: of.clone(), asked: now, fresh_until, info: info.clone() };
         self.on_disk(move |identity| put(identity, &kept)).await?;
-        Ok(info)
+        Ok((info, fresh_until))
     }
 }
 

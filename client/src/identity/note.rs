@@ -5,8 +5,9 @@ use crate::files::durable::{self, Entry};
 use crate::files::{Access, FileError};
 
 impl Identity {
-    /// Reads a file of the identity's folder; `None` if it is not there.
-    pub(crate) fn read_note(&self, name: &str) -> Result<Option<Vec<u8>>, IdentityError> {
+    /// Reads a file of the identity's folder; `None` if it is not there. Programs may keep files of their own here, under
+    /// names that are not among those of [`crate::identity`].
+    pub fn read_note(&self, name: &str) -> Result<Option<Vec<u8>>, IdentityError> {
         let path = self.home.folder.join(name);
         match self.home.files.read(&path).map_err(FileError::of("read", &path)) {
             Ok(content) => Ok(Some(content)),
@@ -16,7 +17,7 @@ impl Identity {
     }
 
     /// Writes a file of the identity's folder; durable when it returns.
-    pub(crate) fn put_note(&self, name: &str, content: &[u8]) -> Result<(), IdentityError> {
+    pub fn put_note(&self, name: &str, content: &[u8]) -> Result<(), IdentityError> {
         let entry = Entry { name, content, access: Access::Private };
         Ok(durable::put(&*self.home.files, &self.home.folder, &[entry])?)
     }

@@ -9,4 +9,5 @@ mod enroll;
 mod losses;
 mod misbehaviour;
 mod renew;
+mod schedule;
 mod undo;
