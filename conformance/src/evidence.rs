@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::coverage::Evidence;
+use crate::{client, server};
+
 /// Requirement ids to the names of what shows them.
 pub type ByRequirement = BTreeMap<String, BTreeSet<String>>;
 
@@ -28,6 +31,26 @@ pub enum Error {
         /// Why.
         source: serde_json::Error,
     },
+}
+
+/// All evidence that is declared, with no log of whether it ran.
+///
+/// # Errors
+/// As [`vectors`].
+pub fn declared(fixtures: &Path) -> Result<Evidence, Error> {
+    Ok(Evidence { vectors: vectors(fixtures)?, cases: cases(), passed: None })
+}
+
+/// The cases of the suite, by the requirements that they name.
+pub fn cases() -> ByRequirement {
+    let server = server::cases().into_iter().map(|case| case.about);
+    let mut found = ByRequirement::new();
+    for about in server.chain(client::abouts()) {
+        for requirement in about.requirements {
+            found.entry(requirement).or_default().insert(about.slug.clone());
+        }
+    }
+    found
 }
 
 #[derive(Deserialize)]

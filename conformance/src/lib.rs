@@ -1,7 +1,30 @@
 //! Tells whether a bank or a client follows SPEC.md, and which requirement each piece of evidence shows.
 //!
-//! [`requirements`] extracts the requirements of SPEC.md, [`annotation`] finds the tests that name one, [`evidence`] knows what can show one (a vector, a case, a test,
-//! a type, a review) and whether it ran, [`coverage`] joins the two.
+//! A [`case`](case::Case) shows requirements; [`server`] and [`client`] have the cases of each side. [`runner`] runs those that
+//! were [`select`]ed, [`report`] says what it found, with each [`exchange`], and [`divergence`] what the tester knew before.
+//! [`target`] is the bank under test: [`provision`] and [`control`] are the tester's commands.
+//!
+//! [`requirements`] extracts the requirements of SPEC.md, [`annotation`] finds the tests that name one, [`evidence`] knows what
+//! can show one (a vector, a case, a test, a type, a review) and whether it ran, [`coverage`] joins the two.
+
+pub mod case;
+pub mod divergence;
+pub mod exchange;
+pub mod report;
+pub mod runner;
+pub mod select;
+pub mod verdict;
+
+pub mod adapter;
+pub mod control;
+pub mod provision;
+
+pub mod client;
+pub mod http;
+pub mod server;
+pub mod target;
+
+pub mod command;
 
 pub mod requirements;
 

@@ -7,13 +7,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::ByRequirement;
 
 /// How strongly a requirement binds (RFC 2119).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,
+)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Level {
     /// MUST, MUST NOT, REQUIRED, SHALL.
@@ -86,6 +89,21 @@ pub struct File {
     /// In the order of SPEC.md.
     #[serde(default)]
     pub requirement: Vec<Requirement>,
+}
+
+/// The file as it was when this program was built.
+static EMBEDDED: LazyLock<File> = LazyLock::new(|| {
+    parse(include_str!("requirements.toml")).expect("requirements.toml is written by this program")
+});
+
+/// The requirement of that id, as it was when this program was built.
+pub fn embedded(id: &str) -> Option<&'static Requirement> {
+    EMBEDDED.requirement.iter().find(|row| row.id == id)
+}
+
+/// All requirements, as they were when this program was built, in the order of SPEC.md.
+pub fn all() -> &'static [Requirement] {
+    &EMBEDDED.requirement
 }
 
 /// What is wrong with the text of SPEC.md or with the file.
@@ -220,11 +238,27 @@ pub fn with_tests(mut file: File, tests: &ByRequirement) -> Result<File, Error> 
         if !row.tests.is_empty() {
             row.verified_by.retain(|kind| *kind != Kind::Planned);
             row.verified_by.push(Kind::Test);
+            row.verified_by.sort();
         } else if row.verified_by.is_empty() {
             row.verified_by.push(Kind::Planned);
         }
     }
     Ok(file)
+}
+
+/// Names the kind `case` where a case of the suite shows a requirement, and only there; what was `planned` is shown by it.
+pub fn with_cases(mut file: File, cases: &ByRequirement) -> File {
+    for row in &mut file.requirement {
+        row.verified_by.retain(|kind| *kind != Kind::Case);
+        if cases.contains_key(&row.id) {
+            row.verified_by.retain(|kind| *kind != Kind::Planned);
+            row.verified_by.push(Kind::Case);
+            row.verified_by.sort();
+        } else if row.verified_by.is_empty() {
+            row.verified_by.push(Kind::Planned);
+        }
+    }
+    file
 }
 
 /// Reads `requirements.toml`.
@@ -240,8 +274,8 @@ pub fn render(file: &File) -> String {
     let body = toml::to_string(file).expect("strings and lists of strings are valid TOML");
     format!(
         "# Extracted from SPEC.md by `cargo run -p koshin-conformance -- requirements`, which leaves\n\
-         # verified_by (but test) and reason as they are. Everything else here is overwritten: tests are those with the id
-         # in a comment above them, `// [ORD-07]`.\n\n{body}"
+         # verified_by (but test and case) and reason as they are. Everything else here is overwritten: tests are those with the\n\
+         # id in a comment above them, `// [ORD-07]`; cases name their requirements themselves.\n\n{body}"
     )
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use koshin_conformance::coverage::{self, Evidence};
+use koshin_conformance::coverage;
 use koshin_conformance::requirements::{self, File};
 use koshin_conformance::{annotation, evidence};
 
@@ -26,6 +26,7 @@ fn requirements_toml_has_the_requirements_of_spec_md_and_the_tests_that_name_the
     let tests = annotation::tests(&root()).expect("every comment has its test");
     let merged = requirements::merge(extracted, &kept());
     let merged = requirements::with_tests(merged, &tests).expect("every id is in SPEC.md");
+    let merged = requirements::with_cases(merged, &evidence::cases());
     let wanted = requirements::render(&merged);
     assert!(
         wanted == read("conformance/src/requirements.toml"),
@@ -35,8 +36,7 @@ fn requirements_toml_has_the_requirements_of_spec_md_and_the_tests_that_name_the
 
 #[test]
 fn coverage_md_tells_the_evidence_that_there_is() {
-    let vectors = evidence::vectors(&root().join("fixtures")).expect("fixtures/ can be read");
-    let evidence = Evidence { vectors, ..Evidence::default() };
+    let evidence = evidence::declared(&root().join("fixtures")).expect("fixtures/ can be read");
     assert!(
         coverage::render(&kept(), &evidence) == read("conformance/src/coverage.md"),
         "run: cargo run -p koshin-conformance -- coverage"
@@ -45,7 +45,7 @@ fn coverage_md_tells_the_evidence_that_there_is() {
 
 #[test]
 fn what_is_said_to_be_shown_is_named_by_a_vector_a_case_or_a_test() {
-    let vectors = evidence::vectors(&root().join("fixtures")).expect("fixtures/ can be read");
-    let (_, problems) = coverage::check(&kept(), &Evidence { vectors, ..Evidence::default() });
+    let evidence = evidence::declared(&root().join("fixtures")).expect("fixtures/ can be read");
+    let (_, problems) = coverage::check(&kept(), &evidence);
     assert!(problems.is_empty(), "{problems:#?}");
 }

@@ -1,0 +1,76 @@
+//! The command `koshin-conformance`.
+
+mod evidence;
+mod list;
+mod options;
+mod progress;
+mod provision_from_folder;
+mod server;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use options::RunOptions;
+pub use progress::Progress;
+
+const ABOUT: &str = "\
+Tells whether a bank or a client follows SPEC.md, by requirement.
+
+Exit code: 0 nothing counts against it, 1 something does, 2 usage, 3 the run was not possible.";
+
+/// Tells whether a bank or a client follows SPEC.md.
+#[derive(Debug, Parser)]
+#[command(name = "koshin-conformance", version, long_about = ABOUT)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Server(server::Server),
+    List(list::List),
+    ProvisionFromFolder(provision_from_folder::ProvisionFromFolder),
+    Requirements(evidence::Requirements),
+    Coverage(evidence::Coverage),
+}
+
+/// Why a command ends otherwise than well.
+#[derive(Debug)]
+pub enum Failure {
+    /// The thing under test, or what was checked, is not as it should be; said already, or said here.
+    Found(Vec<String>),
+    /// The command was called wrongly.
+    Usage(String),
+    /// What it was called for is not possible.
+    Impossible(String),
+}
+
+/// Runs the command of this process.
+pub fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Server(server) => server.run(),
+        Command::List(list) => list.run(),
+        Command::ProvisionFromFolder(folder) => folder.run(),
+        Command::Requirements(requirements) => requirements.run(),
+        Command::Coverage(coverage) => coverage.run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Found(problems)) => {
+            for problem in problems {
+                eprintln!("{problem}");
+            }
+            ExitCode::from(1)
+        }
+        Err(Failure::Usage(why)) => {
+            eprintln!("error: {why}");
+            ExitCode::from(2)
+        }
+        Err(Failure::Impossible(why)) => {
+            eprintln!("error: {why}");
+            ExitCode::from(3)
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Cases for banks: one file for each chapter of SPEC.md, over HTTPS and as a black box.
+//!
+//! A case gets a [`Bank`]: the bank as that case sees it, with its own record of exchanges. What a case builds upon is made with
+//! the deeds that block it where they fail ([`deed`]); what it shows it judges itself ([`answer::Answer`]). A refusal is judged
+//! beside the same request without the defect ([`good`], [`refusal`]): a bank that refuses everything passes nothing.
+
+pub mod answer;
+pub mod bank;
+pub mod deed;
+pub mod draft;
+pub mod good;
+pub mod key;
+pub mod person;
+pub mod refusal;
+
+mod s04_encodings;
+
+pub use bank::Bank;
+
+use std::sync::Arc;
+
+use crate::case::{About, Case, Draft, Need, Outcome, Side, Stop};
+use crate::exchange::Log;
+use crate::runner::Subject;
+use crate::target::Target;
+
+/// All cases for banks, in the order of SPEC.md.
+pub fn cases() -> Vec<Case<Bank>> {
+    [s04_encodings::cases()].into_iter().flatten().collect()
+}
+
+/// Begins a case for banks.
+pub(crate) fn case(slug: impl Into<String>, sentence: impl Into<String>) -> Draft {
+    Case::<Bank>::new(Side::Server, slug, sentence)
+}
+
+impl Subject for Target {
+    type View = Bank;
+
+    async fn view(target: &Arc<Self>, about: &About, log: &Log) -> Outcome<Bank> {
+        if about.needs.contains(&Need::Control) && target.control.is_none() {
+            return Err(Stop::Skipped("no --control command was given".to_owned()));
+        }
+        let bank = Bank::new(Arc::clone(target), about, log.clone());
+        bank.has_needs().await?;
+        Ok(bank)
+    }
+}
+
+/// What a run tests: shared by its cases.
+pub type Shared = Arc<Target>;

@@ -1,0 +1,10 @@
+//! What customers do, step by step. Deeds with a plain name must succeed and block the case where they do not; those that begin
+//! with `try_` give the answer for the case to judge.
+
+mod enrollment;
+mod order;
+mod session;
+
+pub use enrollment::Ticket;
+pub use order::{Placed, Renewed};
+pub use session::Logon;
