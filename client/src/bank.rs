@@ -50,6 +50,7 @@ struct Inner {
     progress: Arc<dyn Progress>,
     language: String,
     patience: Duration,
+    signs_here: bool,
     known: Mutex<Known>,
 }
 
@@ -77,12 +78,14 @@ pub struct Access {
     pub language: String,
     /// No single wait on the bank's word is longer: what would be is an error that says until when.
     pub patience: Duration,
+    /// Whether requests are signed on the caller's thread, for programs that have one only.
+    pub signs_here: bool,
 }
 
 impl Bank {
     /// The bank with this directory. Nothing is asked yet.
     pub fn new(directory: Url, access: Access) -> Self {
-        let Access { transport, clock, progress, language, patience } = access;
+        let Access { transport, clock, progress, language, patience, signs_here } = access;
         let (base, known) = (Base::of(&directory), Mutex::default());
         let url = directory;
         Self {
@@ -94,6 +97,7 @@ impl Bank {
                 progress,
                 language,
                 patience,
+                signs_here,
                 known,
             }),
         }

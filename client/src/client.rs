@@ -155,7 +155,8 @@ impl Builder {
         let key_store = settings.key_store.parse();
         let key_store = key_store.map_err(|error| Error::Invalid(format!("{error}")))?;
         let (language, patience) = (self.language, self.patience);
-        let access = Access { transport, clock, progress, language, patience };
+        let signs_here = identity.is_on_callers_thread();
+        let access = Access { transport, clock, progress, language, patience, signs_here };
         let bank = Bank::new(settings.directory.clone(), access);
         let (environment, key_type) = (self.environment, self.key_type);
         Ok(Client {
@@ -174,7 +175,7 @@ async fn https(identity: &Identity) -> Result<Https, Error> {
     let roots = identity.run(Identity::tls_anchors).await?;
     let pins = identity.settings().tls_pins.iter().map(|pin| pin.parse());
     let pins = pins.collect::<Result<Vec<_>, _>>()?;
-    Ok(crate::blocking::run(move || Https::new(&roots, pins)).await?)
+    Ok(identity.run(move |_| Https::new(&roots, pins)).await?)
 }
 
 /// One call of the client: what it learns from the user is forgotten with it.

@@ -72,6 +72,8 @@ const LOCK: &str = "lock";
 #[derive(Clone, Debug)]
 pub struct Identity {
     home: Arc<Home>,
+    /// Whether blocking work is done on the thread that asks for it.
+    is_here: bool,
 }
 
 /// A key and the certificate that belongs to it.
@@ -202,7 +204,8 @@ impl Identity {
         }
         let folder = folder.to_owned();
         let turn = Arc::default();
-        Ok(Self { home: Arc::new(Home { files, keys, folder, settings, turn, lock }) })
+        let home = Arc::new(Home { files, keys, folder, settings, turn, lock });
+        Ok(Self { home, is_here: false })
     }
 
     /// What it was set up with.
@@ -213,6 +216,23 @@ impl Identity {
     /// The identity's folder.
     pub fn folder(&self) -> &Path {
         &self.home.folder
+    }
+
+    /// Writes the roots configured for this bank, where the settings say; durable when it returns.
+    pub fn put_anchors(&self, roots: &[Certificate]) -> Result<(), IdentityError> {
+        let path = self.home.folder.join(&self.home.settings.trust);
+        settings::put_certificates(&*self.home.files, &path, roots)
+    }
+
+    /// Writes the roots for the TLS connection, where the settings say; nothing if they say the system's.
+    pub fn put_tls_anchors(&self, roots: &[Certificate]) -> Result<(), IdentityError> {
+        match &self.home.settings.tls_trust {
+            Some(trust) => {
+                let path = self.home.folder.join(trust);
+                settings::put_certificates(&*self.home.files, &path, roots)
+            }
+            None => Ok(()),
+        }
     }
 
     /// The roots configured for this bank.

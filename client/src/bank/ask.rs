@@ -127,7 +127,7 @@ impl Bank {
         let (mut bad_nonces, mut backoff) = (0, Backoff::default());
         loop {
             let nonce = self.take_nonce().await?;
-            let body = sign(&call, nonce, &payload).await?;
+            let body = sign(self.inner.signs_here, &call, nonce, &payload).await?;
             let response = self.exchange(asked, Method::POST, call.url, body, limit).await?;
             let error = match Answer::of(asked, response) {
                 Ok(answer) => return Ok(answer),
@@ -215,19 +215,20 @@ impl Bank {
     }
 }
 
-/// Signs where blocking is allowed: the key may be on a token.
+/// Signs where blocking is allowed, here or elsewhere: the key may be on a token.
 async fn sign(
+    is_here: bool,
     call: &Call<'_>,
     nonce: Nonce,
     payload: &Zeroizing<Vec<u8>>,
 ) -> Result<Vec<u8>, Error> {
     let (operation, url, by) = (call.operation, call.url.clone(), call.by.clone());
     let (signer, payload) = (Arc::clone(call.signer), payload.clone());
-    let body = crate::blocking::run(move || {
+    let work = move || {
         let request = Jws { operation, url: &url, nonce: &nonce, by: &by, payload: &payload };
         request.sign(&*signer)
-    });
-    Ok(body.await?)
+    };
+    Ok(if is_here { work()? } else { crate::blocking::run(work).await? })
 }
 
 /// Whether an operation that the bank failed to carry out may be asked for once more (SPEC.md 5.10, CLI-45).

@@ -1,5 +1,6 @@
 //! `identity.toml`: what an identity was set up with.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use koshin_protocol::certificate::Certificate;
@@ -86,6 +87,22 @@ fn certificates(files: &dyn Files, path: &Path) -> Result<Vec<Certificate>, Iden
         Ok(_) => Err(damaged(path, "there is no certificate in it")),
         Err(detail) => Err(damaged(path, &detail)),
     }
+}
+
+/// Writes a PEM file with certificates; durable when it returns.
+pub(super) fn put_certificates(
+    files: &dyn Files,
+    path: &Path,
+    certificates: &[Certificate],
+) -> Result<(), IdentityError> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(OsStr::to_str))
+    else {
+        return Err(damaged(path, "this is no name of a file"));
+    };
+    let sections = certificates.iter().map(|one| pem::write("CERTIFICATE", one.der()));
+    let content = sections.map(|section| section.to_string()).collect::<String>();
+    let entry = Entry { name, content: content.as_bytes(), access: Access::Public };
+    Ok(durable::put(files, folder, &[entry])?)
 }
 
 /// The certificates of a PEM file, in its order.

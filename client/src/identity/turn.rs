@@ -6,7 +6,19 @@ use super::Identity;
 use crate::blocking;
 
 impl Identity {
-    /// Does work on a thread that may block.
+    /// For programs of one thread that have nothing else to do meanwhile: files are worked with and requests signed on the
+    /// caller's thread.
+    pub fn on_callers_thread(mut self) -> Self {
+        self.is_here = true;
+        self
+    }
+
+    /// Whether work is done on the caller's thread.
+    pub fn is_on_callers_thread(&self) -> bool {
+        self.is_here
+    }
+
+    /// Does work on a thread that may block; on the caller's after [`Self::on_callers_thread`].
     ///
     /// Cancel-safe: dropped before the work has its turn, nothing happens; dropped later, the work goes on to its end, and the
     /// next piece waits for it. Whoever calls next finds either all of it done or none.
@@ -15,6 +27,9 @@ impl Identity {
         work: impl FnOnce(&Self) -> T + Send + 'static,
     ) -> T {
         let turn = Arc::clone(&self.home.turn).lock_owned().await;
+        if self.is_here {
+            return work(self);
+        }
         let identity = self.clone();
         blocking::run(move || {
             let done = work(&identity);

@@ -1,5 +1,6 @@
 //! HTTPS by reqwest and rustls, with one provider of cryptography: aws-lc-rs.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,12 @@ use crate::Later;
 
 const CONNECT: Duration = Duration::from_secs(15);
 const ANSWER: Duration = Duration::from_mins(1);
+
+/// Port 0 stands for that of the URL.
+const LOCALHOST: [SocketAddr; 2] = [
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+    SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0),
+];
 
 /// HTTPS with trust of its own; a proxy is taken from the environment (`HTTPS_PROXY`, `NO_PROXY`).
 #[derive(Clone, Debug)]
@@ -74,6 +81,8 @@ impl Https {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
+            // Always this machine (RFC 6761, 6.3): there is nothing to look up.
+            .resolve_to_addrs("localhost", &LOCALHOST)
             .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT)
             .timeout(ANSWER)

@@ -1,0 +1,9 @@
+//! The command `koshin`, run as its users run it, against a real bank in the test's process.
+
+#![allow(missing_docs, unreachable_pub, reason = "a test names its rule, and nobody imports it")]
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod bank;
+mod customer;
+mod import;
+mod renew;
