@@ -1,6 +1,7 @@
 //! The command `koshin-conformance`.
 
 mod evidence;
+mod koshin;
 mod list;
 mod options;
 mod progress;
@@ -31,6 +32,7 @@ struct Arguments {
 enum Command {
     Server(server::Server),
     List(list::List),
+    Koshin(koshin::OwnBank),
     ProvisionFromFolder(provision_from_folder::ProvisionFromFolder),
     Requirements(evidence::Requirements),
     Coverage(evidence::Coverage),
@@ -52,6 +54,7 @@ pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Server(server) => server.run(),
         Command::List(list) => list.run(),
+        Command::Koshin(bank) => bank.run(),
         Command::ProvisionFromFolder(folder) => folder.run(),
         Command::Requirements(requirements) => requirements.run(),
         Command::Coverage(coverage) => coverage.run(),

@@ -24,6 +24,8 @@ pub mod http;
 pub mod server;
 pub mod target;
 
+pub mod koshin;
+
 pub mod command;
 
 pub mod requirements;

@@ -94,7 +94,16 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
 }
 
 /// The same, by another clock.
-pub async fn start_by(mut config: Config, clock: Arc<dyn Clock>) -> Result<Running, StartError> {
+pub async fn start_by(config: Config, clock: Arc<dyn Clock>) -> Result<Running, StartError> {
+    start_changed(config, clock, |_| {}).await
+}
+
+/// The same, with parts of the bank replaced before it serves: for tests of those who test banks.
+pub async fn start_changed(
+    mut config: Config,
+    clock: Arc<dyn Clock>,
+    change: impl FnOnce(&mut Bank),
+) -> Result<Running, StartError> {
     let lock = Lock::take(&config)?;
     let (trigger, shutdown) = Trigger::new();
     let listener = Listener::configured(&config, shutdown.clone()).await?;
@@ -106,7 +115,9 @@ pub async fn start_by(mut config: Config, clock: Arc<dyn Clock>) -> Result<Runni
     }
     let store = Arc::new(Sqlite::open(config.database())?);
     let metrics = Arc::new(Metrics::new());
-    let bank = Arc::new(assemble(&config, &store, &metrics, clock)?);
+    let mut bank = assemble(&config, &store, &metrics, clock)?;
+    change(&mut bank);
+    let bank = Arc::new(bank);
     let authorities = Authorities::of(config.public_origin.as_str())?;
     let limits = Limits::configured(&config.limits);
     let mischief = config.mischief.as_ref().map(Mischief::configured);

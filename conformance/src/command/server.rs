@@ -68,7 +68,7 @@ impl Server {
             target.http.connector().tcp().await.map_err(|error| {
                 Failure::Impossible(format!("{}: no connection: {error}", target.directory_url))
             })?;
-            Ok(runner.run(&target, cases, &watcher).await)
+            Ok::<_, Failure>(runner.run(&target, cases, &watcher).await)
         })?;
         drop(watcher);
         let run = Run {
