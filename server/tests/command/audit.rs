@@ -5,6 +5,7 @@ use std::fs;
 use rusqlite::Connection;
 
 use crate::bank::{Bank, Operator, text};
+use crate::customer::Customer;
 
 fn with_history() -> (Bank, Operator, String) {
     let bank = Bank::new();
@@ -68,6 +69,7 @@ fn heads_that_the_bank_did_not_sign_are_refused() {
     bank.run(&["audit", "verify", "--heads", "foreign.jws"]).failed(3, "not by the bank's key");
 }
 
+// [DUR-21]
 #[test]
 fn a_restore_takes_crl_and_heads_along_and_says_what_is_lost() {
     let (bank, hanako, contract) = with_history();
@@ -96,6 +98,7 @@ fn a_restore_takes_crl_and_heads_along_and_says_what_is_lost() {
     assert_eq!(shown["subjects"].as_array().map(Vec::len), Some(2));
 }
 
+// [DUR-20]
 #[test]
 fn a_restored_bank_revokes_again_what_the_crl_lists() {
     let (bank, hanako, _) = with_history();
@@ -122,6 +125,24 @@ fn a_restored_bank_revokes_again_what_the_crl_lists() {
     let report = bank.by(&hanako, &restore).json();
     assert_eq!(report["revokedAgain"][0], certificate.as_str());
     assert_eq!(first()["state"], "revoked");
+}
+
+// [DUR-22]
+#[test]
+fn a_certificate_made_after_the_backup_is_unknown_to_the_restored_bank() {
+    let (bank, hanako, _) = with_history();
+    let before = Customer::of(&bank, None);
+    assert_eq!(bank.run(&["backup", "backup.db"]).code, 0);
+    let after = Customer::of(&bank, None);
+    assert_eq!(bank.run(&["crl", "--out", "latest.crl"]).code, 0);
+    for suffix in ["", "-wal", "-shm"] {
+        drop(fs::remove_file(bank.path(&format!("bank/data/koshin.db{suffix}"))));
+    }
+    let restore = ["restore", "backup.db", "--crl", "latest.crl", "--accept-loss"];
+    assert_eq!(bank.by(&hanako, &restore).code, 0);
+    let served = bank.serve();
+    assert_eq!(before.log_on(&served, None).status, 201);
+    assert_eq!(after.log_on(&served, None).token(), "certificateUnknown");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
+use koshin_protocol::url::Url;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -149,14 +150,25 @@ impl Bank {
 
     /// Serves until it is dropped or stopped.
     pub fn serve(&self) -> Served {
-        let mut child = self.command(&["serve", "--json"]).spawn().expect("the program");
+        Self::served(self.command(&["serve", "--json"]))
+    }
+
+    /// The same; the log goes to a file of this name.
+    pub fn serve_logging(&self, name: &str) -> Served {
+        let mut command = self.command(&["serve", "--json"]);
+        command.stderr(fs::File::create(self.path(name)).expect("a file"));
+        Self::served(command)
+    }
+
+    fn served(mut command: Command) -> Served {
+        let mut child = command.spawn().expect("the program");
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
         let mut line = String::new();
         stdout.read_line(&mut line).expect("the line that says ready");
-        // Nobody reads the log: a bank must not end for that.
-        let stderr = child.stderr.take().expect("piped");
+        // Nobody reads a piped log: a bank must not end for that.
+        let stderr = child.stderr.take();
         let ready = serde_json::from_str(&line).unwrap_or_else(|error| {
-            let said = std::io::read_to_string(stderr);
+            let said = stderr.map(std::io::read_to_string);
             panic!("{error}: {line:?} {said:?}")
         });
         Served { child, ready, _stdout: stdout }
@@ -177,6 +189,13 @@ impl Served {
 
     pub fn address(&self) -> String {
         text(&self.ready["address"])
+    }
+
+    /// The URL of a resource that has no id.
+    pub fn url(&self, name: &str) -> Url {
+        let directory = self.directory();
+        let base = directory.strip_suffix("directory").expect("a directory");
+        Url::parse(&format!("{base}{name}")).expect("a URL")
     }
 
     /// Sends SIGTERM; the answer is the exit code.

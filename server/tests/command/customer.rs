@@ -70,45 +70,62 @@ impl Customer {
         }
     }
 
+    pub fn key(&self) -> &Es256Key {
+        &self.key
+    }
+
     pub fn certificate(&self) -> &Certificate {
         &self.certificate
     }
 
     pub fn log_on(&self, bank: &Served, pin: Option<&str>) -> Answer {
         let mut payload = json!({
-            "environment": {
-                "os": "linux", "osVersion": "6.1", "software": "test", "softwareVersion": "1.0",
-            },
+            "environment": environment(),
             "purpose": "renewal",
         });
         if let Some(pin) = pin {
             payload["pin"] = json!(pin);
         }
-        let url = bank.directory().replace("/directory", "/new-session");
-        let url = Url::parse(&url).expect("a URL");
         let by = By::Certificate(self.certificate.der().into());
-        self.send(bank, Operation::NewSession, &url, &by, payload.to_string().as_bytes())
+        self.post(bank, Operation::NewSession, "new-session", &by, &payload)
     }
 
     pub fn read(&self, bank: &Served, session: &Url) -> Answer {
-        self.send(bank, Operation::Read, session, &By::Session(session.clone()), b"")
+        let by = By::Session(session.clone());
+        post(bank, &self.key, Operation::Read, session, &by, &Value::Null)
     }
 
-    fn send(
+    /// Sends something else to a resource that has no id.
+    pub fn post(
         &self,
         bank: &Served,
         operation: Operation,
-        url: &Url,
+        name: &str,
         by: &By,
-        payload: &[u8],
+        payload: &Value,
     ) -> Answer {
-        let directory = Url::parse(&bank.directory()).expect("a URL");
-        let nonce = exchange(bank, "GET", &directory, b"").header("replay-nonce");
-        let nonce: Nonce = nonce.expect("a nonce").parse().expect("a nonce");
-        let request = Request { operation, url, nonce: &nonce, by, payload };
-        let body = request.sign(&self.key).expect("signed");
-        exchange(bank, "POST", url, &body)
+        post(bank, &self.key, operation, &bank.url(name), by, payload)
     }
+}
+
+pub fn environment() -> Value {
+    json!({ "os": "linux", "osVersion": "6.1", "software": "test", "softwareVersion": "1.0" })
+}
+
+/// A signed request; a payload of `null` is empty.
+pub fn post(
+    bank: &Served,
+    key: &Es256Key,
+    operation: Operation,
+    url: &Url,
+    by: &By,
+    payload: &Value,
+) -> Answer {
+    let nonce = exchange(bank, "GET", &bank.url("directory"), b"").header("replay-nonce");
+    let nonce: Nonce = nonce.expect("a nonce").parse().expect("a nonce");
+    let payload = if payload.is_null() { String::new() } else { payload.to_string() };
+    let request = Request { operation, url, nonce: &nonce, by, payload: payload.as_bytes() };
+    exchange(bank, "POST", url, &request.sign(key).expect("signed"))
 }
 
 fn exchange(bank: &Served, method: &str, url: &Url, body: &[u8]) -> Answer {

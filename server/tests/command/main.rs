@@ -9,5 +9,6 @@ mod customer;
 mod operators;
 mod registry;
 mod reissue;
+mod secrets;
 mod setup;
 mod usage;

@@ -8,6 +8,7 @@ use crate::bank::{Bank, text};
 const NAME: &str = "CN=Tanaka Hanako,O=Example K.K.,C=JP";
 const REQUEST: [&str; 4] = ["--reason", "unspecified", "--form", "2026-0417"];
 
+// [REI-30]
 #[test]
 fn a_reissue_takes_two_operators_and_gives_a_ticket_once() {
     let bank = Bank::new();
