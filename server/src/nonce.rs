@@ -232,6 +232,7 @@ mod tests {
         }
     }
 
+    // [NON-05]
     #[test]
     fn memory_stays_flat_under_a_million_nonces() {
         let nonces = nonces();

@@ -196,6 +196,7 @@ mod tests {
         String::from_utf8(bytes).expect("UTF-8")
     }
 
+    // [AUD-05]
     #[test]
     fn an_event_is_one_line_whatever_its_fields_hold() {
         for format in [Format::Text, Format::Json] {

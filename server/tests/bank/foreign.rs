@@ -270,7 +270,7 @@ async fn revoked_expired_unknown_and_other_cas_certificates_get_at_nothing() {
     town.refuses("a session of it", &session.by()).await;
 }
 
-// [AUT-02] [AUT-05] [AUT-06] [ORD-31]
+// [AUT-02] [AUT-05] [AUT-06] [ORD-31] [HDR-03] [HDR-10]
 #[tokio::test]
 async fn a_bare_key_and_an_invented_session_get_at_nothing() {
     let town = Town::new().await;

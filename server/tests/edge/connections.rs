@@ -10,6 +10,7 @@ use crate::bank::{Bank, Connection, limits};
 const SHORT: Duration = Duration::from_millis(150);
 const REQUEST: &str = "GET /a HTTP/1.1\r\nHost: bank.test\r\n\r\n";
 
+// [LIM-03]
 #[tokio::test]
 async fn a_head_that_never_ends_is_given_up() {
     let limits = Limits { head_time: SHORT, ..limits() };
@@ -20,6 +21,7 @@ async fn a_head_that_never_ends_is_given_up() {
     }
 }
 
+// [LIM-03]
 #[tokio::test]
 async fn a_dripping_head_is_given_up() {
     let limits = Limits { head_time: SHORT, ..limits() };
@@ -101,6 +103,7 @@ async fn connections_beyond_the_cap_wait_for_their_turn() {
     }
 }
 
+// [HTP-01]
 #[tokio::test]
 async fn plain_http_is_for_loopback_only() {
     let error = Listener::plain(([0, 0, 0, 0], 0).into()).await.expect_err("beyond loopback");

@@ -29,6 +29,7 @@ async fn a_bare_line_feed_ends_no_line() {
     assert_refused("GET / HTTP/1.1\nHost: bank.test\n\n", 400, "malformed").await;
 }
 
+// [HTP-05]
 #[tokio::test]
 async fn content_length_beside_transfer_encoding_is_refused() {
     for fields in [
@@ -53,24 +54,28 @@ async fn no_host_is_refused() {
     assert_refused("GET http://bank.test/ HTTP/1.1\r\nA: b\r\n\r\n", 400, "malformed").await;
 }
 
+// [HTP-05]
 #[tokio::test]
 async fn two_hosts_are_refused() {
     let request = "GET / HTTP/1.1\r\nHost: bank.test\r\nHost: bank.test\r\n\r\n";
     assert_refused(request, 400, "malformed").await;
 }
 
+// [HTP-03]
 #[tokio::test]
 async fn a_foreign_host_is_misdirected() {
     assert_refused("GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n", 421, "misdirected").await;
     assert_refused("GET / HTTP/1.1\r\nHost: bank.test:99\r\n\r\n", 421, "misdirected").await;
 }
 
+// [HTP-03]
 #[tokio::test]
 async fn an_absolute_uri_with_a_foreign_host_is_misdirected() {
     let request = "GET http://evil.test/ HTTP/1.1\r\nHost: bank.test\r\n\r\n";
     assert_refused(request, 421, "misdirected").await;
 }
 
+// [HTP-03]
 #[tokio::test]
 async fn forwarded_headers_make_no_host() {
     let request = "GET / HTTP/1.1\r\nHost: evil.test\r\nX-Forwarded-Host: bank.test\r\n\
@@ -84,6 +89,7 @@ async fn the_bank_opens_no_tunnel() {
     Bank::plain(limits()).await.exchange(request).await.assert_refused(405, "methodNotAllowed");
 }
 
+// [LIM-04]
 #[tokio::test]
 async fn what_hyper_refuses_never_reaches_the_service() {
     let many = "A: b\r\n".repeat(200);

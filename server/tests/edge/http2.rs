@@ -40,6 +40,7 @@ async fn answer(
     tokio::time::timeout(PATIENCE, answer).await.expect("an answer within patience")
 }
 
+// [HTP-07] [HDR-01]
 #[tokio::test]
 async fn requests_are_served_side_by_side() {
     let bank = Bank::over_tls(limits()).await;
@@ -107,6 +108,7 @@ async fn streams_beyond_the_limit_wait() {
     }
 }
 
+// [LIM-04]
 #[tokio::test]
 async fn a_header_list_beyond_the_limit_is_refused() {
     let bank = Bank::over_tls(limits()).await;
@@ -124,6 +126,7 @@ async fn a_header_list_beyond_the_limit_is_refused() {
     assert_eq!(bank.doings.begun(), 0);
 }
 
+// [LIM-03]
 #[tokio::test]
 async fn a_slow_body_is_given_up_without_the_connection() {
     let bank = Bank::over_tls(Limits { body_time: Duration::from_millis(150), ..limits() }).await;

@@ -9,6 +9,7 @@ use crate::bank::{Bank, PATIENCE, limits};
 
 const HEAD: &str = "POST /a HTTP/1.1\r\nHost: bank.test\r\n";
 
+// [LIM-01] [LIM-02]
 #[tokio::test]
 async fn a_body_of_64_kib_passes_and_one_byte_more_does_not() {
     for bank in Bank::both(limits()).await {
@@ -30,6 +31,7 @@ async fn a_body_of_64_kib_passes_and_one_byte_more_does_not() {
     }
 }
 
+// [LIM-01]
 #[tokio::test]
 async fn a_length_announced_is_refused_before_any_of_it_is_sent() {
     for bank in Bank::both(limits()).await {
@@ -42,6 +44,7 @@ async fn a_length_announced_is_refused_before_any_of_it_is_sent() {
 }
 
 /// Sends a body of a gigabyte without looking up; the refusal is to arrive all the same.
+// [LIM-01]
 #[tokio::test]
 async fn a_gigabyte_is_refused_early_and_the_refusal_arrives() {
     const CHUNK: usize = 16 * 1024;
@@ -86,6 +89,7 @@ async fn what_still_comes_after_a_refusal_is_no_reason_for_a_reset() {
     }
 }
 
+// [HTP-22]
 #[tokio::test]
 async fn a_coded_body_is_refused() {
     for bank in Bank::both(limits()).await {
@@ -100,6 +104,7 @@ async fn a_coded_body_is_refused() {
     }
 }
 
+// [LIM-03]
 #[tokio::test]
 async fn a_body_that_never_ends_is_given_up() {
     let limits = Limits { body_time: Duration::from_millis(200), ..limits() };

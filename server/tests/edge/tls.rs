@@ -19,6 +19,7 @@ async fn shown(bank: &Bank, pem: &[u8]) -> Option<CertificateDer<'static>> {
     Some(stream.get_ref().1.peer_certificates()?.first()?.clone().into_owned())
 }
 
+// [HTP-06] [HTP-07]
 #[tokio::test]
 async fn alpn_chooses_the_protocol() {
     let bank = Bank::over_tls(limits()).await;
@@ -29,6 +30,7 @@ async fn alpn_chooses_the_protocol() {
     }
 }
 
+// [HTP-01]
 #[tokio::test]
 async fn plain_http_on_the_tls_port_is_no_request() {
     let bank = Bank::over_tls(limits()).await;

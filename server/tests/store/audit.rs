@@ -28,6 +28,7 @@ async fn tampered(bank: &Bank, exported: Option<&Export>) -> Tampered {
     }
 }
 
+// [AUD-02]
 #[tokio::test]
 async fn an_untouched_audit_verifies_against_its_heads_and_goes_on() {
     let (bank, _) = busy_bank().await;
@@ -38,6 +39,7 @@ async fn an_untouched_audit_verifies_against_its_heads_and_goes_on() {
     assert_ne!(verify(bank.store.as_ref(), Some(&export)).await.expect("sound"), export.heads);
 }
 
+// [AUD-03]
 #[tokio::test]
 async fn an_edited_record_is_found() {
     let (bank, chain) = busy_bank().await;
@@ -54,6 +56,7 @@ async fn an_edited_record_is_found() {
     assert_eq!(tampered(&bank, None).await, Tampered::Edited { chain, sequence: 4 });
 }
 
+// [AUD-03]
 #[tokio::test]
 async fn a_deleted_record_is_found() {
     let (bank, chain) = busy_bank().await;
@@ -61,6 +64,7 @@ async fn a_deleted_record_is_found() {
     assert_eq!(tampered(&bank, None).await, Tampered::Missing { chain, sequence: 3 });
 }
 
+// [AUD-03]
 #[tokio::test]
 async fn an_inserted_record_is_found() {
     let (bank, chain) = busy_bank().await;
@@ -75,6 +79,7 @@ async fn an_inserted_record_is_found() {
     assert_eq!(tampered(&bank, None).await, Tampered::Edited { chain, sequence: 4 });
 }
 
+// [AUD-03]
 #[tokio::test]
 async fn swapped_records_are_found() {
     let (bank, chain) = busy_bank().await;
@@ -88,6 +93,7 @@ async fn swapped_records_are_found() {
     assert_eq!(tampered(&bank, None).await, Tampered::Edited { chain, sequence: 2 });
 }
 
+// [AUD-03]
 #[tokio::test]
 async fn a_cut_tail_is_found_against_the_exported_head_only() {
     let (bank, chain) = busy_bank().await;

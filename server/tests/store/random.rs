@@ -321,6 +321,7 @@ proptest! {
         ..ProptestConfig::default()
     })]
 
+    // [AUD-01] [DUR-03]
     #[test]
     fn the_invariants_hold_after_every_step(steps in prop::collection::vec(step(), 1..60)) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");

@@ -202,6 +202,7 @@ async fn a_code_that_was_voided_canceled_or_expired_is_refused() {
     invariants::check(&bank);
 }
 
+// [REI-30]
 #[tokio::test]
 async fn an_administrators_reissue_takes_two_operators() {
     let bank = Bank::new().await;

@@ -60,6 +60,7 @@ async fn a_restore_of_the_newest_state_needs_nobodys_acceptance() {
     audit::verify(&store, Some(&export)).await.expect("the audit goes on");
 }
 
+// [DUR-21]
 #[tokio::test]
 async fn records_lost_since_the_backup_are_accepted_by_name_or_not_at_all() {
     let bank = Bank::new().await;
@@ -82,6 +83,7 @@ async fn records_lost_since_the_backup_are_accepted_by_name_or_not_at_all() {
     open(&bank);
 }
 
+// [DUR-20]
 #[tokio::test]
 async fn revocations_of_the_latest_crl_are_applied_again_with_their_effects() {
     let bank = Bank::new().await;
