@@ -14,7 +14,7 @@ use crate::client::{Client, Run};
 use crate::error::Error;
 use crate::identity::{Identity, IdentityError, OpenGeneration, Pair};
 use crate::journal::{Ending, Intent, Journal, Progress, Purpose};
-use crate::order::{BySession, Order};
+use crate::order::Order;
 use crate::progress::Event;
 use crate::renew::{Outcome, Persistence, Renewal};
 use crate::{flow, trust};
@@ -150,6 +150,10 @@ async fn roll_back(run: &Run<'_>, undo: Undo, old: &Pair) -> Result<Option<Outco
     };
     let order = match session.roll_back(undo.journal.key).await {
         Ok(order) => order,
+        // The renewal that could be taken back is another machine's: this one's does not count any more.
+        Err(error) if error.token() == Some(Token::KeyMismatch) => {
+            return replaced_since(client, &undo, old, error).await.map(Some);
+        }
         Err(error) => return Err(refused(client, number, error).await?),
     };
     trust::receipt(order.document(), &client.anchors)?;
@@ -173,6 +177,28 @@ async fn rolled_back_before(run: &Run<'_>, undo: &Undo, old: &Pair) -> Result<Ou
     }
 }
 
+/// An earlier rollback was carried out, its answer lost, and the old certificate renewed by somebody else since then.
+async fn replaced_since(
+    client: &Client,
+    undo: &Undo,
+    old: &Pair,
+    refused: Error,
+) -> Result<Outcome, Error> {
+    let key = undo.journal.key;
+    let Some(lone) = client.on_disk(move |identity| identity.reopen(&key)).await? else {
+        switch_back(client, old).await?;
+        return ended(client, undo.number, None, Ending::RolledBack).await;
+    };
+    let order = client.bank.find_order(lone.signer()).await?;
+    match order.document().status.name() {
+        StatusName::Canceled | StatusName::Invalid | StatusName::RolledBack => {
+            switch_back(client, old).await?;
+            over(client, undo.number, &order).await
+        }
+        StatusName::Processing | StatusName::Valid | StatusName::Completed => Err(refused),
+    }
+}
+
 async fn switch_back(client: &Client, old: &Pair) -> Result<(), Error> {
     let cert_id = CertId::of(&old.certificate);
     let event = Event::Switched { cert_id: cert_id.clone() };
@@ -182,7 +208,7 @@ async fn switch_back(client: &Client, old: &Pair) -> Result<(), Error> {
 }
 
 /// Keeps the proof of the end, and closes the generation.
-async fn over(client: &Client, number: u64, order: &Order<BySession>) -> Result<Outcome, Error> {
+async fn over<R>(client: &Client, number: u64, order: &Order<R>) -> Result<Outcome, Error> {
     let document = order.document();
     trust::receipt(document, &client.anchors)?;
     let how = flow::ending(document.status.name());

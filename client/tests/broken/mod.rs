@@ -2,129 +2,36 @@
 
 #![allow(clippy::unwrap_used, reason = "a broken invariant of the harness is a failed test")]
 
-use std::ffi::OsString;
+mod files;
+
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use koshin_client::files::durable::{self, Entry};
-use koshin_client::files::{Access, Files, Lock, NewFile};
+use koshin_client::files::{Access, Files};
 use koshin_client::keystore::PrivateKey;
 use koshin_client::pem;
 use koshin_protocol::algorithm::KeyType;
 use koshin_protocol::csr::Csr;
 use koshin_protocol::sign::Signer;
 
+use self::files::BrokenFiles;
+pub(crate) use self::files::{NoSync, SyncAgain, Syncs};
 use super::bank::Bank;
 use super::disk::Disk;
 use super::{Design, FOLDER, renew};
-
-/// What a broken seam does with syncs.
-pub(crate) trait Syncs: Copy + std::fmt::Debug + Send + Sync + 'static {
-    fn sync(self, real: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()>;
-}
-
-/// Leaves them out.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct NoSync;
-
-impl Syncs for NoSync {
-    fn sync(self, _: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Repeats a failed one, and believes the second answer.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SyncAgain;
-
-impl Syncs for SyncAgain {
-    fn sync(self, real: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()> {
-        real().or_else(|_| real())
-    }
-}
 
 /// The client's own design on a seam with broken syncs.
 pub(crate) struct WithFiles<S>(pub S);
 
 impl<S: Syncs> Design for WithFiles<S> {
     fn live(&self, disk: &Disk, bank: &Bank) -> Result<(), String> {
-        let files = BrokenFiles { disk: disk.clone(), syncs: self.0 };
+        let files = BrokenFiles { files: disk.clone(), syncs: self.0 };
         // A key that is gone is what this is about; the harness's own look at the disk says so.
         let life = || renew(Arc::new(files.clone()), bank).map_err(|error| error.to_string());
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(life))
             .unwrap_or_else(|_| Err("no pair at all".to_owned()))
-    }
-}
-
-#[derive(Clone, Debug)]
-struct BrokenFiles<S> {
-    disk: Disk,
-    syncs: S,
-}
-
-struct BrokenFile<S> {
-    file: Box<dyn NewFile>,
-    syncs: S,
-}
-
-impl<S: Syncs> NewFile for BrokenFile<S> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.syncs.sync(&mut || self.file.sync())
-    }
-}
-
-impl<S: Syncs> Files for BrokenFiles<S> {
-    fn make_folder(&self, path: &Path) -> io::Result<()> {
-        self.disk.make_folder(path)
-    }
-
-    fn create(&self, path: &Path, access: Access) -> io::Result<Box<dyn NewFile>> {
-        Ok(Box::new(BrokenFile { file: self.disk.create(path, access)?, syncs: self.syncs }))
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.disk.rename(from, to)
-    }
-
-    fn link(&self, target: &Path, link: &Path) -> io::Result<()> {
-        self.disk.link(target, link)
-    }
-
-    fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        self.syncs.sync(&mut || self.disk.sync_folder(path))
-    }
-
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        self.disk.read(path)
-    }
-
-    fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
-        self.disk.read_link(path)
-    }
-
-    fn list(&self, path: &Path) -> io::Result<Vec<OsString>> {
-        self.disk.list(path)
-    }
-
-    fn permissions(&self, path: &Path) -> io::Result<u32> {
-        self.disk.permissions(path)
-    }
-
-    fn remove_file(&self, path: &Path) -> io::Result<()> {
-        self.disk.remove_file(path)
-    }
-
-    fn remove_folder(&self, path: &Path) -> io::Result<()> {
-        self.disk.remove_folder(path)
-    }
-
-    fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
-        self.disk.lock(path)
     }
 }
 

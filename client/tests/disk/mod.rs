@@ -102,6 +102,12 @@ impl Disk {
         self.state().log.clone()
     }
 
+    /// Whether the process has met a [`Fault::Stop`]: whatever it still says or does is not to be heard.
+    #[allow(dead_code, reason = "the simulation's question alone")]
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.state().stopped
+    }
+
     /// The process is gone, the machine is not: everything that was done is there, locks are free.
     pub(crate) fn restart(&self) {
         let mut state = self.state();

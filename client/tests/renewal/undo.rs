@@ -103,3 +103,20 @@ async fn a_final_renewal_is_not_rolled_back() {
     assert_eq!(user.current(), CertId::of(&new.certificate));
     assert!(user.identity().resume().unwrap().is_empty(), "the intent is given up");
 }
+
+#[tokio::test]
+async fn a_rollback_whose_answer_was_lost_is_closed_after_another_machine_renewed_since() {
+    let bank = Bank::open().await;
+    let (made, desk) = bank.known_user().await;
+    let agent = bank.person("agent", Some(&made));
+    renewed(desk.client().await.renew(Renewal::default()).await);
+    let cut = wire();
+    cut.cut_after("rollback");
+    desk.by(cut).await.rollback().await.unwrap_err();
+    renewed(agent.client().await.renew(Renewal::default()).await);
+    let outcome = desk.client().await.resume().await.unwrap();
+    assert!(matches!(outcome, Outcome::RolledBack), "{outcome:?}");
+    assert!(desk.identity().resume().unwrap().is_empty());
+    let error = desk.client().await.renew(Renewal::default()).await.unwrap_err();
+    assert!(matches!(error, Error::RenewedElsewhere { .. }), "{error:?}");
+}
