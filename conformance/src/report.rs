@@ -1,5 +1,6 @@
 //! What a run found: the model that every form of the report is written from.
 
+pub mod html;
 pub mod json;
 pub mod junit;
 pub mod text;

@@ -8,7 +8,7 @@ use clap::Args;
 use super::Failure;
 use crate::case::{About, Case};
 use crate::divergence::Divergences;
-use crate::report::{Report, json, junit, text};
+use crate::report::{Report, html, json, junit, text};
 use crate::select::Selection;
 
 /// What a run of either side is told.
@@ -35,6 +35,9 @@ pub struct RunOptions {
     /// Writes the report as `JUnit` XML.
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
+    /// Writes the report as one page to be opened in a browser, with each failure's exchange.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// Shows no progress.
     #[arg(long, short)]
     pub quiet: bool,
@@ -72,6 +75,9 @@ impl RunOptions {
         }
         if let Some(path) = &self.junit {
             write(path, &junit::render(report))?;
+        }
+        if let Some(path) = &self.html {
+            write(path, &html::render(report))?;
         }
         if report.passed { Ok(()) } else { Err(Failure::Found(Vec::new())) }
     }
