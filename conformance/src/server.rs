@@ -13,7 +13,9 @@ pub mod key;
 pub mod person;
 pub mod refusal;
 
-mod s04_encodings;
+mod s04_1_base64;
+mod s04_2_json;
+mod s04_3_values;
 
 pub use bank::Bank;
 
@@ -26,7 +28,10 @@ use crate::target::Target;
 
 /// All cases for banks, in the order of SPEC.md.
 pub fn cases() -> Vec<Case<Bank>> {
-    [s04_encodings::cases()].into_iter().flatten().collect()
+    [s04_1_base64::cases(), s04_2_json::cases(), s04_3_values::cases()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Begins a case for banks.

@@ -1,12 +1,17 @@
 //! Refusals, judged beside the same request without the defect.
 
-use koshin_protocol::problem::{Problem, Token};
+use std::sync::Arc;
 
-use super::Bank;
+use koshin_protocol::operation::Operation;
+use koshin_protocol::problem::{Problem, Token};
+use serde_json::json;
+
 use super::answer::Answer;
-use super::draft::Draft;
+use super::draft::{By, Draft};
 use super::good::Good;
-use crate::case::{Outcome, Prepares as _, Stop};
+use super::key::Key;
+use super::{Bank, case};
+use crate::case::{Case, Outcome, Prepares as _, Stop};
 
 impl Bank {
     /// A request that this run saw accepted is refused with `token` once it has the defect.
@@ -69,4 +74,76 @@ pub fn alike(absent: &Answer, foreign: &Answer) -> Outcome {
         format_args!("the answer for what is absent: {} {:?} {}", one.0, one.1, one.2),
         format_args!("{} {:?} {}", other.0, other.1, other.2),
     ))
+}
+
+/// A case that shows a request refused for one defect, beside the accepted one.
+pub(crate) fn refuses(
+    good: Good,
+    token: Token,
+    slug: impl Into<String>,
+    sentence: impl Into<String>,
+    shows: &[&str],
+    defect: impl Fn(Draft) -> Draft + Send + Sync + 'static,
+) -> Case<Bank> {
+    let defect = Arc::new(defect);
+    case(slug, sentence).shows(shows).run(move |bank: Bank| {
+        let defect = Arc::clone(&defect);
+        async move { bank.refuses(good, |draft| defect(draft), token).await.map(drop) }
+    })
+}
+
+/// What kind of order a defect is tried on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum On {
+    /// A newOrder.
+    NewOrder,
+    /// The cancel of an order in `valid`.
+    Cancel,
+    /// The confirm of an order in `valid`.
+    Confirm,
+    /// The logoff of a session.
+    Logoff,
+}
+
+/// A case that shows an operation refused for one defect, and then carried out without it.
+pub(crate) fn refuses_on(
+    on: On,
+    token: Token,
+    slug: impl Into<String>,
+    sentence: impl Into<String>,
+    shows: &[&str],
+    defect: impl Fn(Draft) -> Draft + Send + Sync + 'static,
+) -> Case<Bank> {
+    let defect = Arc::new(defect);
+    case(slug, sentence).shows(shows).run(move |bank: Bank| {
+        let defect = Arc::clone(&defect);
+        async move {
+            let right = bank.right(on).await?;
+            bank.refuses_before(defect(right.clone()), token, right).await.map(drop)
+        }
+    })
+}
+
+impl Bank {
+    /// A right request of a user of its own, not sent yet.
+    pub(crate) async fn right(&self, on: On) -> Outcome<Draft> {
+        let logon = self.log_on(&self.user().await?).await?;
+        Ok(match on {
+            On::NewOrder => self.order_draft(&logon, &Key::new()).await?,
+            On::Cancel => {
+                let placed = self.order(&logon).await?;
+                let payload = json!({ "key": placed.order.key.to_string() });
+                self.draft(Operation::Cancel, placed.cancel()?, &logon.by(), &payload)
+            }
+            On::Confirm => {
+                let placed = self.order(&logon).await?;
+                let (url, by) = (&placed.issued()?.confirm, By::Certificate(placed.pair()?));
+                self.draft(Operation::Confirm, url, &by, &json!({}))
+            }
+            On::Logoff => {
+                let url = &logon.session.logoff;
+                self.draft(Operation::Logoff, url, &logon.by(), &json!({}))
+            }
+        })
+    }
 }
