@@ -16,6 +16,9 @@ pub mod refusal;
 mod s04_1_base64;
 mod s04_2_json;
 mod s04_3_values;
+mod s05_1_https;
+mod s05_3_signed_request;
+mod s05_4_operations;
 
 pub use bank::Bank;
 
@@ -28,10 +31,17 @@ use crate::target::Target;
 
 /// All cases for banks, in the order of SPEC.md.
 pub fn cases() -> Vec<Case<Bank>> {
-    [s04_1_base64::cases(), s04_2_json::cases(), s04_3_values::cases()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        s04_1_base64::cases(),
+        s04_2_json::cases(),
+        s04_3_values::cases(),
+        s05_1_https::cases(),
+        s05_3_signed_request::cases(),
+        s05_4_operations::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Begins a case for banks.

@@ -266,6 +266,15 @@ impl Bank {
         Ok(answer)
     }
 
+    /// Writes down what went over a raw connection.
+    pub(crate) fn note(&self, sent: &str, received: &str) {
+        let (line, rest) = sent.split_once("\r\n").unwrap_or((sent, ""));
+        let request = Message::new(line, [], rest.as_bytes());
+        let (line, rest) = received.split_once("\r\n").unwrap_or((received, ""));
+        let response = Some(Message::new(line, [], rest.as_bytes()));
+        self.log.push(Exchange { request, response, note: None });
+    }
+
     /// Has something done to the bank from outside.
     pub async fn control(&self, request: control::Request) -> Outcome<control::Answer> {
         let Some(control) = &self.target.control else {
