@@ -4,6 +4,8 @@
 //! the deeds that block it where they fail ([`deed`]); what it shows it judges itself ([`answer::Answer`]). A refusal is judged
 //! beside the same request without the defect ([`good`], [`refusal`]): a bank that refuses everything passes nothing.
 
+#![allow(clippy::too_many_lines, reason = "a list of cases is read case by case")]
+
 pub mod answer;
 pub mod bank;
 pub mod deed;
@@ -19,6 +21,11 @@ mod s04_3_values;
 mod s05_1_https;
 mod s05_3_signed_request;
 mod s05_4_operations;
+mod s05_5_signers;
+mod s05_6_nonces;
+mod s05_7_checks;
+mod s05_8_limits;
+mod s05_9_headers;
 
 pub use bank::Bank;
 
@@ -38,6 +45,11 @@ pub fn cases() -> Vec<Case<Bank>> {
         s05_1_https::cases(),
         s05_3_signed_request::cases(),
         s05_4_operations::cases(),
+        s05_5_signers::cases(),
+        s05_6_nonces::cases(),
+        s05_7_checks::cases(),
+        s05_8_limits::cases(),
+        s05_9_headers::cases(),
     ]
     .into_iter()
     .flatten()

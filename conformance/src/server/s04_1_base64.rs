@@ -16,25 +16,42 @@ pub(super) fn cases() -> Vec<Case<Bank>> {
         for (spoiled, sentence, spoil) in SPOILED {
             let slug = format!("base64url/{part}-{spoiled}");
             let sentence = format!("A request whose `{part}` {sentence} is malformed.");
-            cases.push(refuses(Good::Logon, Token::Malformed, slug, sentence, &["ENC-01"], move |draft| {
-                spaced(draft).edit_jws(move |jws| edit(&mut jws[part], spoil))
-            }));
+            cases.push(refuses(
+                Good::Logon,
+                Token::Malformed,
+                slug,
+                sentence,
+                &["ENC-01"],
+                move |draft| spaced(draft).edit_jws(move |jws| edit(&mut jws[part], spoil)),
+            ));
         }
     }
     for (spoiled, sentence, spoil) in SPOILED {
         let slug = format!("base64url/csr-{spoiled}");
         let sentence = format!("A newOrder whose `csr` {sentence} is malformed.");
-        cases.push(refuses_on(On::NewOrder, Token::Malformed, slug, sentence, &["ENC-01"], move |draft| {
-            draft.edit_payload(|payload| edit(&mut payload["csr"], spoil))
-        }));
+        cases.push(refuses_on(
+            On::NewOrder,
+            Token::Malformed,
+            slug,
+            sentence,
+            &["ENC-01"],
+            move |draft| draft.edit_payload(|payload| edit(&mut payload["csr"], spoil)),
+        ));
     }
     for (spoiled, sentence, spoil) in SPOILED_STANDARD {
         let slug = format!("base64/x5c-{spoiled}");
         let sentence = format!("A request whose `x5c` {sentence} is malformed.");
-        cases.push(refuses(Good::Logon, Token::Malformed, slug, sentence, &["ENC-03"], move |mut draft| {
-            edit(&mut draft.header["x5c"][0], spoil);
-            draft
-        }));
+        cases.push(refuses(
+            Good::Logon,
+            Token::Malformed,
+            slug,
+            sentence,
+            &["ENC-03"],
+            move |mut draft| {
+                edit(&mut draft.header["x5c"][0], spoil);
+                draft
+            },
+        ));
     }
     cases
 }
@@ -84,7 +101,7 @@ fn edit(value: &mut Value, spoil: Spoil) {
 /// The last character with its lowest bit set; the text does not fill its last octet.
 fn trailing_bits(text: &str) -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let text = if text.len() % 4 == 0 { &text[..text.len() - 1] } else { text };
+    let text = if text.len().is_multiple_of(4) { &text[..text.len() - 1] } else { text };
     let (head, last) = text.split_at(text.len() - 1);
     let standard = match last {
         "+" => "-",

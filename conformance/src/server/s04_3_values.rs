@@ -16,37 +16,54 @@ use crate::case::{Case, Outcome, Stop, ensure};
 /// The cases of these sections.
 pub(super) fn cases() -> Vec<Case<Bank>> {
     let mut cases = vec![
-        case("time/form", "Every time in an answer is `YYYY-MM-DDThh:mm:ssZ`.").shows(&["ENC-30"]).run(times),
-        case("url/below-the-base", "Directory, session, contract and order name only URLs below the base.")
-            .shows(&["URL-01"])
-            .run(below_the_base),
-        case("url/names-random", "Sessions, orders and contracts have names of at least 128 bits that do not repeat.")
-            .shows(&["URL-06"])
-            .run(random_names),
-        case("cert-id/issued-here", "A certificate of the bank's CA is named by its AKI and serial.")
-            .shows(&["ENC-40"])
-            .run(|bank: Bank| async move {
-                let user = bank.user().await?;
-                named(&bank, &user).await
-            }),
-        case("cert-id/imported", "A certificate of another CA is named by its AKI, or by its issuer's name, and serial.")
-            .shows(&["ENC-40"])
-            .run(|bank: Bank| async move {
-                let wanted = bank.wanted(Role::User).await?.foreign();
-                let user = bank.person(wanted).await?;
-                named(&bank, &user).await
-            }),
-        case("name/of-the-certificate", "The subject's name is the RFC 4514 string of 4.7 of the certificate's subject.")
-            .shows(&["NAM-01"])
-            .run(|bank: Bank| async move {
-                let user = bank.user().await?;
-                let logon = bank.log_on(&user).await?;
-                let said = logon.session.subject.name.as_str();
-                ensure(said == user.pair.name().as_str(), user.pair.name().as_str(), said)?;
-                let contract = bank.read_contract(&logon).await?;
-                let names: Vec<&str> = contract.subjects.iter().map(|one| one.name.as_str()).collect();
-                ensure(names == [said], format_args!("the contract shows {said}"), format!("{names:?}"))
-            }),
+        case("time/form", "Every time in an answer is `YYYY-MM-DDThh:mm:ssZ`.")
+            .shows(&["ENC-30"])
+            .run(times),
+        case(
+            "url/below-the-base",
+            "Directory, session, contract and order name only URLs below the base.",
+        )
+        .shows(&["URL-01"])
+        .run(below_the_base),
+        case(
+            "url/names-random",
+            "Sessions, orders and contracts have names of at least 128 bits that do not repeat.",
+        )
+        .shows(&["URL-06"])
+        .run(random_names),
+        case(
+            "cert-id/issued-here",
+            "A certificate of the bank's CA is named by its AKI and serial.",
+        )
+        .shows(&["ENC-40"])
+        .run(|bank: Bank| async move {
+            let user = bank.user().await?;
+            named(&bank, &user).await
+        }),
+        case(
+            "cert-id/imported",
+            "A certificate of another CA is named by its AKI, or by its issuer's name, and serial.",
+        )
+        .shows(&["ENC-40"])
+        .run(|bank: Bank| async move {
+            let wanted = bank.wanted(Role::User).await?.foreign();
+            let user = bank.person(wanted).await?;
+            named(&bank, &user).await
+        }),
+        case(
+            "name/of-the-certificate",
+            "The subject's name is the RFC 4514 string of 4.7 of the certificate's subject.",
+        )
+        .shows(&["NAM-01"])
+        .run(|bank: Bank| async move {
+            let user = bank.user().await?;
+            let logon = bank.log_on(&user).await?;
+            let said = logon.session.subject.name.as_str();
+            ensure(said == user.pair.name().as_str(), user.pair.name().as_str(), said)?;
+            let contract = bank.read_contract(&logon).await?;
+            let names: Vec<&str> = contract.subjects.iter().map(|one| one.name.as_str()).collect();
+            ensure(names == [said], format_args!("the contract shows {said}"), format!("{names:?}"))
+        }),
     ];
     for (name, header, value) in [
         ("x-forwarded-host", "x-forwarded-host", "evil.example"),
@@ -55,25 +72,38 @@ pub(super) fn cases() -> Vec<Case<Bank>> {
         ("x-original-url", "x-original-url", "/elsewhere"),
     ] {
         cases.push(
-            case(format!("url/spoofed-{name}"), format!("The directory's URLs do not follow the header `{header}`."))
-                .shows(&["URL-05"])
-                .run(move |bank: Bank| async move {
-                    let plain = bank.directory().await?;
-                    let mut headers = HeaderMap::new();
-                    let value = value.parse().map_err(|_| Stop::blocked("a header of the suite"))?;
-                    headers.insert(HeaderName::from_static(header), value);
-                    let answer = bank.ask(Method::GET, &bank.target.directory_url, headers).await?;
-                    let spoofed: Directory = answer.object(200)?;
-                    ensure(spoofed == *plain, "the same directory", answer.summary())
-                }),
+            case(
+                format!("url/spoofed-{name}"),
+                format!("The directory's URLs do not follow the header `{header}`."),
+            )
+            .shows(&["URL-05"])
+            .run(move |bank: Bank| async move {
+                let plain = bank.directory().await?;
+                let mut headers = HeaderMap::new();
+                let value = value.parse().map_err(|_| Stop::blocked("a header of the suite"))?;
+                headers.insert(HeaderName::from_static(header), value);
+                let answer = bank.ask(Method::GET, &bank.target.directory_url, headers).await?;
+                let spoofed: Directory = answer.object(200)?;
+                ensure(spoofed == *plain, "the same directory", answer.summary())
+            }),
         );
     }
     cases
 }
 
 /// The members that are times.
-const TIMES: [&str; 10] =
-    ["notBefore", "notAfter", "expires", "created", "start", "end", "serverTime", "rollbackUntil", "deferredAt", "time"];
+const TIMES: [&str; 10] = [
+    "notBefore",
+    "notAfter",
+    "expires",
+    "created",
+    "start",
+    "end",
+    "serverTime",
+    "rollbackUntil",
+    "deferredAt",
+    "time",
+];
 
 async fn times(bank: Bank) -> Outcome {
     let user = bank.user().await?;
@@ -168,7 +198,9 @@ async fn random_names(bank: Bank) -> Outcome {
         let names: BTreeSet<&str> = urls.iter().filter_map(|url| name_in(url)).collect();
         ensure(
             names.len() == urls.len(),
-            format_args!("each {what} with a segment of 22 b64url characters or more that no other has"),
+            format_args!(
+                "each {what} with a segment of 22 b64url characters or more that no other has"
+            ),
             format!("{urls:?}"),
         )?;
     }
@@ -177,9 +209,9 @@ async fn random_names(bank: Bank) -> Outcome {
 
 /// The segment of a URL that names a thing: b64url of at least 128 bits.
 fn name_in(url: &Url) -> Option<&str> {
-    url.path().split('/').find(|segment| {
-        base64url::decode(segment).is_ok_and(|octets| octets.len() >= 16)
-    })
+    url.path()
+        .split('/')
+        .find(|segment| base64url::decode(segment).is_ok_and(|octets| octets.len() >= 16))
 }
 
 async fn named(bank: &Bank, user: &super::person::Person) -> Outcome {

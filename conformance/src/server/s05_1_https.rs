@@ -17,24 +17,43 @@ use crate::http::RawConnection;
 /// The cases of these sections.
 pub(super) fn cases() -> Vec<Case<Bank>> {
     let mut cases = vec![
-        case("https/in-clear", "The port of HTTPS does not serve the directory in clear.").shows(&["HTP-01"]).run(in_clear),
-        case("https/tls-1-1", "A client that speaks TLS 1.1 at most gets no connection.").shows(&["HTP-01"]).run(tls_1_1),
-        case("https/http-1-1", "The directory is served by HTTP/1.1.").shows(&["HTP-06"]).run(|bank: Bank| async move {
-            let (path, authority) = place(&bank);
-            let answer = raw(&bank, &format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\n\r\n")).await?;
-            ensure(answer.status == Some(200), "200 over HTTP/1.1", answer.summary())
-        }),
-        case("https/http-2", "The directory is served by HTTP/2.").shows(&["HTP-07"]).run(|bank: Bank| async move {
-            bank.directory().await?;
-            let answer = by_http2(&bank, None).await.map_err(|why| Stop::fail("an answer over HTTP/2", why))?;
-            ensure(answer == 200, "200 over HTTP/2", answer)
-        }),
-        case("https/authority-foreign", "An HTTP/2 request with another `:authority` is misdirected.").shows(&["HTP-03"]).run(|bank: Bank| async move {
+        case("https/in-clear", "The port of HTTPS does not serve the directory in clear.")
+            .shows(&["HTP-01"])
+            .run(in_clear),
+        case("https/tls-1-1", "A client that speaks TLS 1.1 at most gets no connection.")
+            .shows(&["HTP-01"])
+            .run(tls_1_1),
+        case("https/http-1-1", "The directory is served by HTTP/1.1.").shows(&["HTP-06"]).run(
+            |bank: Bank| async move {
+                let (path, authority) = place(&bank);
+                let answer =
+                    raw(&bank, &format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\n\r\n"))
+                        .await?;
+                ensure(answer.status == Some(200), "200 over HTTP/1.1", answer.summary())
+            },
+        ),
+        case("https/http-2", "The directory is served by HTTP/2.").shows(&["HTP-07"]).run(
+            |bank: Bank| async move {
+                bank.directory().await?;
+                let answer = by_http2(&bank, None)
+                    .await
+                    .map_err(|why| Stop::fail("an answer over HTTP/2", why))?;
+                ensure(answer == 200, "200 over HTTP/2", answer)
+            },
+        ),
+        case(
+            "https/authority-foreign",
+            "An HTTP/2 request with another `:authority` is misdirected.",
+        )
+        .shows(&["HTP-03"])
+        .run(|bank: Bank| async move {
             bank.directory().await?;
             let Ok(200) = by_http2(&bank, None).await else {
                 return Err(Stop::Skipped("this bank does not offer HTTP/2".to_owned()));
             };
-            let answer = by_http2(&bank, Some("evil.example")).await.map_err(|why| Stop::fail("421 over HTTP/2", why))?;
+            let answer = by_http2(&bank, Some("evil.example"))
+                .await
+                .map_err(|why| Stop::fail("421 over HTTP/2", why))?;
             ensure(answer == 421, "421", answer)
         }),
     ];
@@ -67,13 +86,16 @@ async fn by_http2(bank: &Bank, authority: Option<&str>) -> Result<u16, String> {
     let (path, own) = place(bank);
     let uri = format!("https://{}{path}", authority.unwrap_or(own));
     let request = Request::get(uri).body(Bytes::new()).map_err(|error| error.to_string())?;
-    let answer = bank.target.http.send_by_http2(request).await.map_err(|error| error.to_string())?;
+    let answer =
+        bank.target.http.send_by_http2(request).await.map_err(|error| error.to_string())?;
     Ok(answer.status.as_u16())
 }
 
 async fn in_clear(bank: Bank) -> Outcome {
     if !bank.target.http.connector().is_tls() {
-        return Err(Stop::Skipped("this bank is tested in clear, on a loopback address".to_owned()));
+        return Err(Stop::Skipped(
+            "this bank is tested in clear, on a loopback address".to_owned(),
+        ));
     }
     bank.directory().await?;
     let (path, authority) = place(&bank);
@@ -89,7 +111,9 @@ async fn in_clear(bank: Bank) -> Outcome {
 
 async fn tls_1_1(bank: Bank) -> Outcome {
     if !bank.target.http.connector().is_tls() {
-        return Err(Stop::Skipped("this bank is tested in clear, on a loopback address".to_owned()));
+        return Err(Stop::Skipped(
+            "this bank is tested in clear, on a loopback address".to_owned(),
+        ));
     }
     bank.directory().await?;
     let mut stream = bank.target.http.connector().tcp().await.map_err(Stop::blocked)?;
@@ -127,22 +151,26 @@ fn hosts() -> Vec<Case<Bank>> {
     [("other-host", "evil.example"), ("other-port", ":1"), ("below", "www.")]
         .into_iter()
         .map(|(name, change)| {
-            case(format!("host/{name}"), "A request with another `Host` than the bank's is misdirected.")
-                .shows(&["HTP-03"])
-                .run(move |bank: Bank| async move {
-                    bank.directory().await?;
-                    let (_, own) = place(&bank);
-                    let host = own.rsplit_once(':').map_or(own, |(host, _)| host);
-                    let other = match name {
-                        "other-port" => format!("{host}{change}"),
-                        "below" => format!("{change}{own}"),
-                        _ => change.to_owned(),
-                    };
-                    let mut headers = HeaderMap::new();
-                    headers.insert(HOST, other.parse().map_err(|_| Stop::blocked("a host of the suite"))?);
-                    let answer = bank.ask(Method::GET, &bank.target.directory_url, headers).await?;
-                    answer.refused(Token::Misdirected).map(drop)
-                })
+            case(
+                format!("host/{name}"),
+                "A request with another `Host` than the bank's is misdirected.",
+            )
+            .shows(&["HTP-03"])
+            .run(move |bank: Bank| async move {
+                bank.directory().await?;
+                let (_, own) = place(&bank);
+                let host = own.rsplit_once(':').map_or(own, |(host, _)| host);
+                let other = match name {
+                    "other-port" => format!("{host}{change}"),
+                    "below" => format!("{change}{own}"),
+                    _ => change.to_owned(),
+                };
+                let mut headers = HeaderMap::new();
+                headers
+                    .insert(HOST, other.parse().map_err(|_| Stop::blocked("a host of the suite"))?);
+                let answer = bank.ask(Method::GET, &bank.target.directory_url, headers).await?;
+                answer.refused(Token::Misdirected).map(drop)
+            })
         })
         .collect()
 }
@@ -157,26 +185,40 @@ fn framing() -> Vec<Case<Bank>> {
             format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nHost: evil.example\r\n\r\n")
         }),
         ("length-and-chunked", "both `Content-Length` and `Transfer-Encoding`", |_, host, post| {
-            format!("POST {post} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/jose+json\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+            format!(
+                "POST {post} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/jose+json\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+            )
         }),
         ("chunked-and-length", "both `Transfer-Encoding` and `Content-Length`", |_, host, post| {
-            format!("POST {post} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/jose+json\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n")
+            format!(
+                "POST {post} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/jose+json\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n"
+            )
         }),
     ];
     WRONG
         .into_iter()
         .map(|(name, said, text)| {
-            case(format!("framing/{name}"), format!("A request with {said} is answered 400, or the connection is closed."))
-                .shows(&["HTP-05"])
-                .run(move |bank: Bank| async move {
-                    let post = bank.directory().await?.new_session.path().to_owned();
-                    let (path, host) = place(&bank);
-                    let good = raw(&bank, &format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n")).await?;
-                    ensure(good.status == Some(200), "200", good.summary()).prepares("the same request without the defect")?;
-                    let answer = raw(&bank, &text(path, host, &post)).await?;
-                    let refused = answer.status == Some(400) || (answer.status.is_none() && answer.closed);
-                    ensure(refused && answer.answers() <= 1, "400, or the connection closed", answer.summary())
-                })
+            case(
+                format!("framing/{name}"),
+                format!("A request with {said} is answered 400, or the connection is closed."),
+            )
+            .shows(&["HTP-05"])
+            .run(move |bank: Bank| async move {
+                let post = bank.directory().await?.new_session.path().to_owned();
+                let (path, host) = place(&bank);
+                let good =
+                    raw(&bank, &format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n")).await?;
+                ensure(good.status == Some(200), "200", good.summary())
+                    .prepares("the same request without the defect")?;
+                let answer = raw(&bank, &text(path, host, &post)).await?;
+                let refused =
+                    answer.status == Some(400) || (answer.status.is_none() && answer.closed);
+                ensure(
+                    refused && answer.answers() <= 1,
+                    "400, or the connection closed",
+                    answer.summary(),
+                )
+            })
         })
         .collect()
 }
@@ -198,49 +240,60 @@ fn methods() -> Vec<Case<Bank>> {
     let mut cases: Vec<Case<Bank>> = METHODS
         .into_iter()
         .map(|(resource, name, method, allowed)| {
-            case(format!("method/{resource}-{name}"), format!("{method} of {resource} is refused, and `Allow` has {allowed}."))
-                .shows(&["HTP-08"])
-                .run(move |bank: Bank| {
-                    let method = method.clone();
-                    async move {
-                        let directory = bank.directory().await?;
-                        let url = match resource {
-                            "newNonce" => directory.new_nonce.clone(),
-                            "newSession" => directory.new_session.clone(),
-                            "newOrder" => directory.new_order.clone(),
-                            "findOrder" => directory.find_order.clone(),
-                            "revokeCert" => directory.revoke_cert.clone(),
-                            _ => bank.target.directory_url.clone(),
-                        };
-                        not_allowed(&bank, method, &url, allowed).await
-                    }
-                })
+            case(
+                format!("method/{resource}-{name}"),
+                format!("{method} of {resource} is refused, and `Allow` has {allowed}."),
+            )
+            .shows(&["HTP-08"])
+            .run(move |bank: Bank| {
+                let method = method.clone();
+                async move {
+                    let directory = bank.directory().await?;
+                    let url = match resource {
+                        "newNonce" => directory.new_nonce.clone(),
+                        "newSession" => directory.new_session.clone(),
+                        "newOrder" => directory.new_order.clone(),
+                        "findOrder" => directory.find_order.clone(),
+                        "revokeCert" => directory.revoke_cert.clone(),
+                        _ => bank.target.directory_url.clone(),
+                    };
+                    not_allowed(&bank, method, &url, allowed).await
+                }
+            })
         })
         .collect();
     for what in ["session", "order", "contract", "cancel", "confirm", "logoff", "certificate"] {
         cases.push(
-            case(format!("method/{what}-get"), format!("GET of the {what} of somebody is refused, and `Allow` has POST."))
-                .shows(&["HTP-08"])
-                .run(move |bank: Bank| async move {
-                    let logon = bank.log_on(&bank.user().await?).await?;
-                    let placed = bank.order(&logon).await?;
-                    let url = match what {
-                        "session" => logon.url.clone(),
-                        "order" => placed.url().clone(),
-                        "contract" => logon.contract()?,
-                        "cancel" => placed.cancel()?.clone(),
-                        "confirm" => placed.issued()?.confirm.clone(),
-                        "certificate" => placed.issued()?.certificate.clone(),
-                        _ => logon.session.logoff.clone(),
-                    };
-                    not_allowed(&bank, Method::GET, &url, "POST").await
-                }),
+            case(
+                format!("method/{what}-get"),
+                format!("GET of the {what} of somebody is refused, and `Allow` has POST."),
+            )
+            .shows(&["HTP-08"])
+            .run(move |bank: Bank| async move {
+                let logon = bank.log_on(&bank.user().await?).await?;
+                let placed = bank.order(&logon).await?;
+                let url = match what {
+                    "session" => logon.url.clone(),
+                    "order" => placed.url().clone(),
+                    "contract" => logon.contract()?,
+                    "cancel" => placed.cancel()?.clone(),
+                    "confirm" => placed.issued()?.confirm.clone(),
+                    "certificate" => placed.issued()?.certificate.clone(),
+                    _ => logon.session.logoff.clone(),
+                };
+                not_allowed(&bank, Method::GET, &url, "POST").await
+            }),
         );
     }
     cases
 }
 
-async fn not_allowed(bank: &Bank, method: Method, url: &koshin_protocol::url::Url, allowed: &str) -> Outcome {
+async fn not_allowed(
+    bank: &Bank,
+    method: Method,
+    url: &koshin_protocol::url::Url,
+    allowed: &str,
+) -> Outcome {
     let answer = bank.ask(method, url, HeaderMap::new()).await?;
     answer.refused(Token::MethodNotAllowed)?;
     let allow = answer.header(&ALLOW).unwrap_or_default().to_owned();
@@ -253,13 +306,19 @@ fn paths() -> Vec<Case<Bank>> {
     const WRONG: [(&str, &str, Change); 7] = [
         ("unknown", "that is no resource", |base, _| format!("{base}no-such-resource")),
         ("slash-after", "with a further slash", |_, path| format!("{path}/")),
-        ("slash-twice", "with a slash twice", |base, path| format!("{base}/{}", &path[base.len()..])),
-        ("capital", "in another case", |base, path| format!("{base}{}", path[base.len()..].to_uppercase())),
+        ("slash-twice", "with a slash twice", |base, path| {
+            format!("{base}/{}", &path[base.len()..])
+        }),
+        ("capital", "in another case", |base, path| {
+            format!("{base}{}", path[base.len()..].to_uppercase())
+        }),
         ("percent-encoded", "in percent-encoding", |base, path| {
             let name = &path[base.len()..];
             format!("{base}%{:02X}{}", name.as_bytes()[0], &name[1..])
         }),
-        ("dot-segments", "with dot segments", |base, path| format!("{base}x/../{}", &path[base.len()..])),
+        ("dot-segments", "with dot segments", |base, path| {
+            format!("{base}x/../{}", &path[base.len()..])
+        }),
         ("root", "above the base", |_, _| "/".to_owned()),
     ];
     WRONG
@@ -275,7 +334,8 @@ fn paths() -> Vec<Case<Bank>> {
                         return Err(Stop::Skipped("this bank's base is the root".to_owned()));
                     }
                     let headers = bank.with_host(HeaderMap::new());
-                    let answer = bank.send(Method::GET, &change(base, path), headers, Vec::new()).await?;
+                    let answer =
+                        bank.send(Method::GET, &change(base, path), headers, Vec::new()).await?;
                     answer.refused(Token::NotFound).map(drop)
                 })
         })
@@ -294,24 +354,57 @@ fn media_types() -> Vec<Case<Bank>> {
         .into_iter()
         .map(|(name, media_type)| {
             let sentence = format!("A signed request of media type {media_type} is refused.");
-            refuses(Good::Logon, Token::UnsupportedMediaType, format!("media-type/{name}"), sentence, &["HTP-21"], move |draft| {
-                draft.with(CONTENT_TYPE, media_type)
-            })
+            refuses(
+                Good::Logon,
+                Token::UnsupportedMediaType,
+                format!("media-type/{name}"),
+                sentence,
+                &["HTP-21"],
+                move |draft| draft.with(CONTENT_TYPE, media_type),
+            )
         })
         .collect();
-    cases.push(refuses(Good::Logon, Token::UnsupportedMediaType, "media-type/none", "A signed request without a media type is refused.", &["HTP-21"], |draft| {
-        draft.without_header(&CONTENT_TYPE)
-    }));
+    cases.push(refuses(
+        Good::Logon,
+        Token::UnsupportedMediaType,
+        "media-type/none",
+        "A signed request without a media type is refused.",
+        &["HTP-21"],
+        |draft| draft.without_header(&CONTENT_TYPE),
+    ));
     for encoding in ["gzip", "deflate", "br"] {
         let sentence = format!("A request with `Content-Encoding: {encoding}` is refused.");
-        cases.push(refuses(Good::Logon, Token::UnsupportedMediaType, format!("content-encoding/{encoding}"), sentence, &["HTP-22"], move |draft| {
-            draft.with(CONTENT_ENCODING, encoding)
-        }));
+        cases.push(refuses(
+            Good::Logon,
+            Token::UnsupportedMediaType,
+            format!("content-encoding/{encoding}"),
+            sentence,
+            &["HTP-22"],
+            move |draft| draft.with(CONTENT_ENCODING, encoding),
+        ));
     }
     for (slug, sentence, shows, name, value) in [
-        ("media-type/parameters", "Parameters of the media type are ignored.", "HTP-21", CONTENT_TYPE, "application/jose+json; charset=utf-8"),
-        ("media-type/capitals", "The media type is compared without regard to case.", "HTP-21", CONTENT_TYPE, "Application/JOSE+JSON"),
-        ("content-encoding/identity", "`Content-Encoding: identity` is accepted.", "HTP-22", CONTENT_ENCODING, "identity"),
+        (
+            "media-type/parameters",
+            "Parameters of the media type are ignored.",
+            "HTP-21",
+            CONTENT_TYPE,
+            "application/jose+json; charset=utf-8",
+        ),
+        (
+            "media-type/capitals",
+            "The media type is compared without regard to case.",
+            "HTP-21",
+            CONTENT_TYPE,
+            "Application/JOSE+JSON",
+        ),
+        (
+            "content-encoding/identity",
+            "`Content-Encoding: identity` is accepted.",
+            "HTP-22",
+            CONTENT_ENCODING,
+            "identity",
+        ),
     ] {
         cases.push(case(slug, sentence).shows(&[shows]).run(move |bank: Bank| {
             let name = name.clone();
@@ -321,21 +414,27 @@ fn media_types() -> Vec<Case<Bank>> {
             }
         }));
     }
-    cases.push(case("media-type/answers", "Each resource is answered with its media type.").shows(&["HTP-23"]).run(answers));
     cases.push(
-        case("media-type/problems", "Refusals of every kind are problem documents.").shows(&["HTP-24"]).run(|bank: Bank| async move {
-            let directory = bank.directory().await?;
-            let nothing = HeaderMap::new;
-            bank.ask(Method::GET, &directory.new_session, nothing()).await?.problem()?;
-            bank.try_renewal_info("AAAA.AAAA").await?.problem()?;
-            bank.try_renewal_info("odd").await?.problem()?;
-            let headers = bank.with_host(nothing());
-            bank.send(Method::GET, "/no-such-path", headers, Vec::new()).await?.problem()?;
-            let draft = bank.good(Good::Logon).await?;
-            bank.deliver(draft.clone().without_header(&CONTENT_TYPE)).await?.problem()?;
-            bank.deliver(draft.clone().set("alg", "none")).await?.problem()?;
-            bank.deliver(draft.edit_body(Vec::clear)).await?.problem().map(drop)
-        }),
+        case("media-type/answers", "Each resource is answered with its media type.")
+            .shows(&["HTP-23"])
+            .run(answers),
+    );
+    cases.push(
+        case("media-type/problems", "Refusals of every kind are problem documents.")
+            .shows(&["HTP-24"])
+            .run(|bank: Bank| async move {
+                let directory = bank.directory().await?;
+                let nothing = HeaderMap::new;
+                bank.ask(Method::GET, &directory.new_session, nothing()).await?.problem()?;
+                bank.try_renewal_info("AAAA.AAAA").await?.problem()?;
+                bank.try_renewal_info("odd").await?.problem()?;
+                let headers = bank.with_host(nothing());
+                bank.send(Method::GET, "/no-such-path", headers, Vec::new()).await?.problem()?;
+                let draft = bank.good(Good::Logon).await?;
+                bank.deliver(draft.clone().without_header(&CONTENT_TYPE)).await?.problem()?;
+                bank.deliver(draft.clone().set("alg", "none")).await?.problem()?;
+                bank.deliver(draft.edit_body(Vec::clear)).await?.problem().map(drop)
+            }),
     );
     cases
 }
@@ -348,7 +447,11 @@ async fn answers(bank: Bank) -> Outcome {
     let certificate = bank.read(&placed.issued()?.certificate, &placed.by_key()).await?;
     let mut answers = vec![
         ("the directory", bank.get(&bank.target.directory_url).await?, "application/json"),
-        ("renewalInfo", bank.try_renewal_info(user.pair.cert_id().as_str()).await?, "application/json"),
+        (
+            "renewalInfo",
+            bank.try_renewal_info(user.pair.cert_id().as_str()).await?,
+            "application/json",
+        ),
         ("the session", bank.read(&logon.url, &logon.by()).await?, "application/json"),
         ("the contract", bank.read(&logon.contract()?, &logon.by()).await?, "application/json"),
         ("the order", bank.read(placed.url(), &placed.by_key()).await?, "application/json"),
@@ -359,7 +462,11 @@ async fn answers(bank: Bank) -> Outcome {
     }
     for (what, answer, media_type) in answers {
         answer.status(200)?;
-        ensure(answer.media_type() == media_type, format_args!("{what} as {media_type}"), answer.media_type())?;
+        ensure(
+            answer.media_type() == media_type,
+            format_args!("{what} as {media_type}"),
+            answer.media_type(),
+        )?;
     }
     Ok(())
 }

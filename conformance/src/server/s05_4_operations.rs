@@ -1,6 +1,7 @@
 //! SPEC.md 5.3 and 5.4: a request is for one operation at one URL.
 
 use koshin_protocol::operation::{Identification, Operation};
+use koshin_protocol::order::Status;
 use koshin_protocol::problem::Token;
 use koshin_protocol::url::Url;
 use serde_json::json;
@@ -19,9 +20,12 @@ pub(super) fn cases() -> Vec<Case<Bank>> {
     for operation in Operation::ALL {
         let name = name(operation);
         cases.push(
-            case(format!("elsewhere/{name}"), format!("A right {name} is refused at the resource of every other operation."))
-                .shows(&["JWS-06", "JWS-05"])
-                .run(move |bank: Bank| elsewhere(bank, operation)),
+            case(
+                format!("elsewhere/{name}"),
+                format!("A right {name} is refused at the resource of every other operation."),
+            )
+            .shows(&["JWS-06", "JWS-05"])
+            .run(move |bank: Bank| elsewhere(bank, operation)),
         );
         cases.push(
             case(format!("elsewhere/{name}-retyped"), format!("A {name} with the `typ` of another operation, sent there, is refused for its `url`."))
@@ -42,7 +46,9 @@ fn urls() -> Vec<Case<Bank>> {
     type Change = fn(&str) -> String;
     const OTHER: [(&str, &str, Token, Change); 13] = [
         ("slash-after", "with a further slash", Token::UrlMismatch, |url| format!("{url}/")),
-        ("other-origin", "at another origin", Token::UrlMismatch, |url| url.replacen("://", "://evil-", 1)),
+        ("other-origin", "at another origin", Token::UrlMismatch, |url| {
+            url.replacen("://", "://evil-", 1)
+        }),
         ("other-case", "in capital letters", Token::UrlMismatch, |url| {
             let at = url.rfind('/').unwrap_or(0);
             format!("{}{}", &url[..at], url[at..].to_uppercase())
@@ -51,7 +57,9 @@ fn urls() -> Vec<Case<Bank>> {
             let at = url.rfind('/').map_or(0, |at| at + 1);
             format!("{}%{:02X}{}", &url[..at], url.as_bytes()[at], &url[at + 1..])
         }),
-        ("prefix", "that is only the beginning", Token::UrlMismatch, |url| url[..url.len() - 1].to_owned()),
+        ("prefix", "that is only the beginning", Token::UrlMismatch, |url| {
+            url[..url.len() - 1].to_owned()
+        }),
         ("query", "with a query", Token::Malformed, |url| format!("{url}?x=1")),
         ("empty-query", "with an empty query", Token::Malformed, |url| format!("{url}?")),
         ("fragment", "with a fragment", Token::Malformed, |url| format!("{url}#x")),
@@ -69,12 +77,16 @@ fn urls() -> Vec<Case<Bank>> {
             let end = url.find("://").map_or(0, |at| at + 3);
             url[end + url[end..].find('/').unwrap_or(0)..].to_owned()
         }),
-        ("too-long", "of more than 2048 characters", Token::Malformed, |url| format!("{url}{}", "/x".repeat(1024))),
+        ("too-long", "of more than 2048 characters", Token::Malformed, |url| {
+            format!("{url}{}", "/x".repeat(1024))
+        }),
     ];
     OTHER
         .into_iter()
         .map(|(name, said, token, change)| {
-            let sentence = format!("A request whose `url` is the resource's {said} is refused with `{token}`.");
+            let sentence = format!(
+                "A request whose `url` is the resource's {said} is refused with `{token}`."
+            );
             let shows = if token == Token::Malformed { "ENC-15" } else { "JWS-05" };
             refuses(Good::Logon, token, format!("url/{name}"), sentence, &[shows], move |draft| {
                 let url = draft.header["url"].as_str().unwrap_or_default().to_owned();
@@ -104,9 +116,14 @@ fn types() -> Vec<Case<Bank>> {
     typs.into_iter()
         .map(|(name, typ)| {
             let sentence = format!("A request to newSession with the `typ` \"{typ}\" is refused.");
-            refuses(Good::Logon, Token::TypeMismatch, format!("typ/{name}"), sentence, &["JWS-06"], move |draft| {
-                draft.set("typ", typ.clone())
-            })
+            refuses(
+                Good::Logon,
+                Token::TypeMismatch,
+                format!("typ/{name}"),
+                sentence,
+                &["JWS-06"],
+                move |draft| draft.set("typ", typ.clone()),
+            )
         })
         .collect()
 }
@@ -141,13 +158,43 @@ async fn resources(bank: &Bank, logon: &Logon, placed: &Placed) -> Outcome<Vec<(
     Ok(all)
 }
 
+/// Resources that only another situation has: of whom they are is not looked at before `typ` and `url`.
+async fn ended(bank: &Bank, operation: Operation) -> Outcome<Option<(Operation, Url)>> {
+    let url = match operation {
+        Operation::Rollback => {
+            let renewed = bank.renew(&bank.user().await?).await?;
+            match renewed.completed.status {
+                Status::Completed { rollback: Some(right), .. } => Some(right.url),
+                _ => None,
+            }
+        }
+        Operation::CancelReissue => {
+            let (administrator, user) = bank.contract().await?;
+            let logon = bank.log_on(&administrator).await?;
+            let (_, reissue, _) = bank.reissue(&logon, &user, "keyLost").await?;
+            match reissue.status {
+                koshin_protocol::reissue::Status::Pending { cancel } => Some(cancel),
+                _ => None,
+            }
+        }
+        Operation::Defer => bank.log_on(&bank.user().await?).await?.defer().ok(),
+        _ => None,
+    };
+    Ok(url.map(|url| (operation, url)))
+}
+
 /// A situation with an order in `valid`, and the resources of it.
-async fn situation(bank: &Bank, operation: Operation) -> Outcome<(Placed, By, Url, Vec<(Operation, Url)>)> {
+async fn situation(
+    bank: &Bank,
+    operation: Operation,
+) -> Outcome<(Placed, By, Url, Vec<(Operation, Url)>)> {
     let logon = bank.log_on(&bank.user().await?).await?;
     let placed = bank.order(&logon).await?;
-    let all = resources(bank, &logon, &placed).await?;
+    let mut all = resources(bank, &logon, &placed).await?;
+    all.extend(ended(bank, operation).await?);
     let own = all.iter().find(|(one, _)| *one == operation).map(|(_, url)| url.clone());
-    let url = own.ok_or_else(|| Stop::Skipped(format!("no resource of {} is at hand", name(operation))))?;
+    let url =
+        own.ok_or_else(|| Stop::Skipped(format!("no resource of {} is at hand", name(operation))))?;
     let by = match operation.identifications()[0] {
         Identification::Session => logon.by(),
         Identification::Key => placed.by_key(),
