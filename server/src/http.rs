@@ -4,6 +4,10 @@
 //! line ends and message lengths ([`framing`]), the authority asked for ([`authority`]), sizes and
 //! times ([`limit`]), how often one address may ask ([`rate`]), the number of connections ([`listener`]). What passes is handed, body and
 //! all, to a [`Service`]; what does not is answered with a problem document ([`refusal`]).
+//!
+//! Heads that hyper itself cannot read never become a request: hyper answers them with a bare 400 (or
+//! 431, where they are too long) without a problem document and closes the connection. Over HTTP/2 the
+//! stream or the connection is reset in the same way. SPEC.md 5.1 and 5.8 leave the bank free there.
 
 pub mod authority;
 pub mod connection;

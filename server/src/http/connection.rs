@@ -7,14 +7,14 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http::header::{TRANSFER_ENCODING, UPGRADE};
+use http::header::{ACCEPT_LANGUAGE, TRANSFER_ENCODING, UPGRADE};
 use http::{Method, Request, Response};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::framing::{Checked, Ledger};
 use super::limit::{Limits, whole};
@@ -105,7 +105,7 @@ pub(super) async fn http2<S: Service>(
         connection.as_mut().graceful_shutdown();
         // A peer that does not answer the farewell has no claim to the connection either.
         let limit = if shutdown.is_asked() { limits.grace } else { limits.head_time };
-        match tokio::time::timeout(limit, connection.as_mut()).await {
+        match timeout(limit, connection.as_mut()).await {
             Ok(outcome) => break outcome,
             Err(_) => return,
         }
@@ -187,7 +187,7 @@ impl<S: Service> hyper::service::Service<Request<Incoming>> for Requests<S> {
                 None => shared.admit(request, peer).await,
             };
             let mut response = match admitted {
-                Ok(request) => shared.service.call(request, peer).await,
+                Ok(request) => shared.answer(request, peer).await,
                 Err((refusal, parts)) => {
                     let token = refusal.token().row().name;
                     shared.metrics.edge_refused(token);
@@ -207,6 +207,21 @@ impl<S: Service> hyper::service::Service<Request<Incoming>> for Requests<S> {
                 refusal::last(&mut response);
             }
             Ok(response.map(Full::new))
+        })
+    }
+}
+
+impl<S: Service> Shared<S> {
+    /// The service's answer, or that it did not come in time.
+    async fn answer(&self, request: Request<Bytes>, peer: SocketAddr) -> Response<Bytes> {
+        let language = request.headers().get(ACCEPT_LANGUAGE).cloned();
+        let answered = timeout(self.limits.service_time, self.service.call(request, peer)).await;
+        answered.unwrap_or_else(|_| {
+            let token = Refusal::Overdue.token().row().name;
+            self.metrics.edge_refused(token);
+            tracing::error!(%peer, token, "a request was not done in time and was given up");
+            let headers = language.map(|language| (ACCEPT_LANGUAGE, language));
+            self.service.refuse(Refusal::Overdue, &headers.into_iter().collect())
         })
     }
 }

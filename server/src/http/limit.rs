@@ -26,6 +26,8 @@ pub struct Limits {
     pub head_time: Duration,
     /// From the end of a head to the end of its body.
     pub body_time: Duration,
+    /// From a whole request to its answer; whoever waits longer is told `unavailable`.
+    pub service_time: Duration,
     /// How long a peer may take nothing of an answer.
     pub write_time: Duration,
     /// A TLS handshake.
@@ -53,6 +55,8 @@ impl Default for Limits {
             header_lines: 64,
             head_time: Duration::from_secs(10),
             body_time: Duration::from_secs(20),
+            // A renewal takes milliseconds; a full queue of PINs some seconds.
+            service_time: Duration::from_secs(30),
             write_time: Duration::from_secs(20),
             handshake_time: Duration::from_secs(10),
             idle_time: Duration::from_secs(75),

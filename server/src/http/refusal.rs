@@ -40,6 +40,8 @@ pub enum Refusal {
     },
     /// The bank takes no requests now.
     Unavailable,
+    /// The bank did not finish in time.
+    Overdue,
 }
 
 impl Refusal {
@@ -53,7 +55,7 @@ impl Refusal {
             Self::Compressed => Token::UnsupportedMediaType,
             Self::RateLimited { .. } => Token::RateLimited,
             // Not `malformed`: a client on a slow line does right to come again.
-            Self::SlowBody | Self::Unavailable => Token::Unavailable,
+            Self::SlowBody | Self::Unavailable | Self::Overdue => Token::Unavailable,
         }
     }
 
@@ -83,6 +85,10 @@ impl Refusal {
             Self::SlowBody => (
                 "The request body did not arrive in time. Nothing was changed.",
                 "要求の本文が時間内に届きませんでした。お手続きの状態は変わっておりません。",
+            ),
+            Self::Overdue => (
+                "The bank did not finish in time. Whether the request took effect is not certain.",
+                "処理が時間内に終わりませんでした。要求が反映されたかどうかは確定しておりません。",
             ),
             Self::BrokenBody => {
                 ("The request body breaks off.", "要求の本文が途中で切れています。")
@@ -117,6 +123,7 @@ impl Refusal {
     pub const fn retry_after(self) -> Option<u32> {
         match self {
             Self::SlowBody | Self::Unavailable => Some(1),
+            Self::Overdue => Some(5),
             Self::RateLimited { seconds } => Some(seconds),
             Self::Framing(_)
             | Self::NoHost

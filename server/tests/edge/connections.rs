@@ -5,7 +5,7 @@ use std::time::Duration;
 use koshin_server::http::{Limits, Listener};
 use tokio::net::TcpStream;
 
-use crate::bank::{Bank, Connection, limits};
+use crate::bank::{Bank, Connection, assert_problem, limits};
 
 const SHORT: Duration = Duration::from_millis(150);
 const REQUEST: &str = "GET /a HTTP/1.1\r\nHost: bank.test\r\n\r\n";
@@ -62,6 +62,25 @@ async fn a_peer_that_reads_nothing_is_given_up() {
         }
         bank.doings.until_begun(1).await;
         bank.until_closed().await;
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_the_service_never_answers_is_given_up_and_told_so() {
+    for bank in Bank::both(Limits { service_time: SHORT, ..limits() }).await {
+        let mut connection = bank.connect().await;
+        connection
+            .send("GET /wait HTTP/1.1\r\nHost: bank.test\r\nAccept-Language: en\r\n\r\n")
+            .await;
+        let answer = connection.answer().await;
+        assert_eq!(answer.status, 503, "{answer:?}");
+        assert_problem(&answer.body, 503, "unavailable");
+        assert!(answer.header("retry-after").is_some(), "{answer:?}");
+        let body = String::from_utf8_lossy(&answer.body);
+        assert!(body.contains("did not finish in time"), "{body}");
+        // The connection is as good as before.
+        connection.send("GET /a HTTP/1.1\r\nHost: bank.test\r\n\r\n").await;
+        connection.answer().await.assert_told("GET /a 0");
     }
 }
 
