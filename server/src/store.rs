@@ -274,6 +274,9 @@ pub trait Store: Send + Sync {
         now: Time,
     ) -> Write<'_, ()>;
 
+    /// Writes into the audit that somebody called themselves this operator and did not prove it.
+    fn operator_refused(&self, name: String, now: Time) -> Write<'_, ()>;
+
     /// Disables an operator, for ever: the audit's names stay unambiguous.
     fn disable_operator(&self, name: String, by: Actor, now: Time) -> Write<'_, ()>;
 

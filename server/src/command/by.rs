@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use koshin_server::clock::{Clock, System};
 use koshin_server::operator::{Credential, NotAuthenticated, Operator, OperatorName};
 use koshin_server::store::Store;
 use zeroize::Zeroizing;
@@ -51,7 +52,7 @@ impl By {
     /// The operator, if the credential is theirs.
     pub(crate) async fn operator(&self, store: &dyn Store) -> Result<Operator, Failure> {
         let credential = self.source.credential(&self.operator)?;
-        Ok(Operator::authenticate(store, self.operator.clone(), &credential).await?)
+        authenticate(store, &self.operator, &credential).await
     }
 }
 
@@ -60,7 +61,7 @@ impl MaybeBy {
     pub(crate) async fn operator(&self, store: &dyn Store) -> Result<Option<Operator>, Failure> {
         let Some(name) = &self.operator else { return Ok(None) };
         let credential = self.source.credential(name)?;
-        Ok(Some(Operator::authenticate(store, name.clone(), &credential).await?))
+        authenticate(store, name, &credential).await.map(Some)
     }
 
     /// The same, by the hash of the credential, which was found elsewhere.
@@ -74,6 +75,19 @@ impl MaybeBy {
     pub(crate) fn name(&self) -> Option<&OperatorName> {
         self.operator.as_ref()
     }
+}
+
+/// The operator; who is not believed is in the audit.
+async fn authenticate(
+    store: &dyn Store,
+    name: &OperatorName,
+    credential: &Credential,
+) -> Result<Operator, Failure> {
+    let outcome = Operator::authenticate(store, name.clone(), credential).await;
+    if let Err(NotAuthenticated::Refused) = outcome {
+        store.operator_refused(name.as_str().to_owned(), System.now()).await?;
+    }
+    Ok(outcome?)
 }
 
 impl Source {

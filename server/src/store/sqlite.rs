@@ -413,6 +413,10 @@ impl Store for Sqlite {
         })
     }
 
+    fn operator_refused(&self, name: String, now: Time) -> Write<'_, ()> {
+        self.write(move |connection, _| registry::operator_refused(connection, name, now))
+    }
+
     fn disable_operator(&self, name: String, by: Actor, now: Time) -> Write<'_, ()> {
         self.write(move |connection, _| registry::disable_operator(connection, &name, &by, now))
     }

@@ -35,6 +35,11 @@ fn a_name_alone_or_another_ones_credential_is_not_believed() {
         bank.by(&impostor, &add).failed(3, "no enabled operator has this name and credential");
     }
     assert_eq!(bank.run(&["contract", "list", "--json"]).json()["contracts"], Value::Array(vec![]));
+    let audit = bank.run(&["audit", "show", "bank", "--last", "3"]).out;
+    assert_eq!(audit.matches("operatorRefused").count(), 3, "{audit}");
+    assert!(audit.contains("hanako") && audit.contains("nobody"), "{audit}");
+    assert!(!audit.contains(&taro.credential), "{audit}");
+    assert_eq!(bank.run(&["audit", "verify"]).code, 0);
     assert_eq!(bank.by(&hanako, &add).code, 0);
 }
 

@@ -281,6 +281,18 @@ pub(super) fn add_operator(
     })
 }
 
+/// Writes down that somebody was not believed to be an operator.
+pub(super) fn operator_refused(
+    connection: &Connection,
+    name: String,
+    now: Time,
+) -> Result<(), Failure> {
+    run(connection, now, "operatorRefused", Principal::Bank, |transition| {
+        transition.entry(Chain::Bank).say("claimed", name);
+        Ok(())
+    })
+}
+
 /// Disables an operator.
 pub(super) fn disable_operator(
     connection: &Connection,
