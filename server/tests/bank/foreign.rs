@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::answer::Answer;
 use crate::bank::{Bank, DAY, at};
-use crate::deeds::{Logon, Ticket, environment, issued, pair_of};
+use crate::deeds::{Logon, Ticket, csr_payload, environment, issued, pair_of};
 use crate::person::{Ca, Key, Pair, Person, Spec, new_name};
 use crate::request::By;
 
@@ -101,6 +101,9 @@ impl Town {
                 "enrollmentKey": Key::new().public(),
             })
         };
+        let csr = csr_payload(&Key::new().csr(&self.user.name));
+        let new_order =
+            |replaces: String| json!({ "replaces": replaces, "keyStore": "file", "csr": csr });
         let revoke = |cert_id: String| json!({ "certID": cert_id, "reason": "keyLost" });
         vec![
             (Operation::Read, url(&Route::Session, &session), same(Value::Null)),
@@ -123,6 +126,11 @@ impl Town {
                 Operation::Unlock,
                 twice(Route::Unlock),
                 [json!({ "subject": things.subject }), json!({ "subject": nobody() })],
+            ),
+            (
+                Operation::NewOrder,
+                twice(Route::NewOrder),
+                [new_order(things.pair.cert_id().to_string()), new_order("AAAA.AQ".to_owned())],
             ),
             (
                 Operation::RevokeCert,
