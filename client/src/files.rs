@@ -228,6 +228,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
     use super::*;
 
+    // [CLI-12]
     #[test]
     fn a_second_open_of_a_locked_file_gets_no_lock_until_the_first_is_dropped() {
         let folder = tempfile::tempdir().unwrap();
@@ -238,6 +239,7 @@ mod tests {
         assert!(Real.lock(&path).unwrap().is_some());
     }
 
+    // [CLI-13]
     #[test]
     fn private_files_and_folders_are_the_owners_alone() {
         let folder = tempfile::tempdir().unwrap();
@@ -247,6 +249,7 @@ mod tests {
         assert_eq!(Real.permissions(&folder.path().join("k")).unwrap(), 0o600);
     }
 
+    // [CLI-11]
     #[test]
     fn an_existing_file_is_never_opened_for_writing() {
         let folder = tempfile::tempdir().unwrap();

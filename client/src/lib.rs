@@ -49,6 +49,8 @@
 //! Futures may be dropped at any await: what is on disk says how far it came, and the same call takes it up. Nothing prints,
 //! nothing is global, and no text or size from outside makes this crate panic. It runs on tokio.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 use std::future::Future;
 use std::pin::Pin;
 

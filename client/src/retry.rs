@@ -81,6 +81,7 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
+    // [RTA-02] [RTA-06]
     #[test]
     fn retry_after_is_read_in_both_forms() {
         let date = http_date("Sun, 06 Nov 1994 08:47:37 GMT");
@@ -105,6 +106,7 @@ mod tests {
         assert_eq!(retry_after("99999999999999999999999", None), Some(MAX_WAIT));
     }
 
+    // [RTA-04] [RTA-05]
     #[test]
     fn a_wait_is_at_least_a_second_and_at_most_an_hour_and_a_tenth_of_what_is_left() {
         assert_eq!(capped(seconds(0), None), seconds(1));
@@ -114,6 +116,7 @@ mod tests {
         assert_eq!(capped(seconds(90_000), Some(seconds(0))), seconds(1));
     }
 
+    // [CLI-42]
     #[test]
     fn backoff_grows_varies_and_ends() {
         let (mut low, mut high) = (Backoff::default(), Backoff::default());

@@ -262,16 +262,19 @@ fn a_renewal_that_meets_no_fault_completes() {
     assert_eq!(open(Arc::new(disk)).unwrap().pairs().unwrap().len(), 2, "the old pair stays");
 }
 
+// [CLI-11] [CLI-64]
 #[test]
 fn killed_at_every_operation_nothing_is_lost() {
     assert_nothing_lost(&campaign(&Koshin, Delivery::Right, Kind::Killed));
 }
 
+// [CLI-10] [CLI-11] [CLI-64]
 #[test]
 fn power_lost_at_every_operation_nothing_is_lost() {
     assert_nothing_lost(&campaign(&Koshin, Delivery::Right, Kind::PowerLost));
 }
 
+// [CLI-14]
 #[test]
 fn every_operation_fails_once_and_nothing_is_lost() {
     for number in [EIO, ENOSPC, EINTR] {
@@ -306,6 +309,7 @@ fn a_second_fault_in_the_life_that_takes_up_the_work_of_the_first_loses_nothing(
     }
 }
 
+// [CLI-80]
 #[test]
 fn a_cancel_is_stopped_at_every_operation_and_nothing_is_lost() {
     for kind in kinds() {
@@ -313,6 +317,7 @@ fn a_cancel_is_stopped_at_every_operation_and_nothing_is_lost() {
     }
 }
 
+// [CLI-82]
 #[test]
 fn a_rollback_is_stopped_at_every_operation_and_nothing_is_lost() {
     for kind in kinds() {

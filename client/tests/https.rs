@@ -50,6 +50,7 @@ async fn a_request_is_sent_as_it_is_with_the_programs_name() {
     assert_eq!(response.headers["x-y"], "z");
 }
 
+// [URL-03]
 #[tokio::test]
 async fn a_redirect_is_an_answer_and_not_followed() {
     let server = MockServer::start().await;
@@ -61,6 +62,7 @@ async fn a_redirect_is_an_answer_and_not_followed() {
     assert_eq!(server.received_requests().await.unwrap().len(), 1);
 }
 
+// [ENC-20]
 #[tokio::test]
 async fn an_answer_over_the_limit_is_refused_whether_its_length_is_told_or_not() {
     let server = MockServer::start().await;
@@ -90,6 +92,7 @@ async fn a_connection_that_is_closed_at_once_is_no_answer_and_tried_once() {
     assert!(matches!(error, TransportError::NotConnected(_)), "{error:?}");
 }
 
+// [HTP-02]
 #[tokio::test]
 async fn only_configured_roots_and_pinned_keys_are_trusted() {
     let (running, folder) = bank().await;

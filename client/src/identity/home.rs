@@ -146,6 +146,11 @@ impl Home {
         Ok(durable::put(&*self.files, &self.generation(number), &entries)?)
     }
 
+    /// Whether the bank's word on the end of a generation's order is kept beside it.
+    pub(super) fn has_receipt(&self, number: u64) -> Result<bool, IdentityError> {
+        Ok(self.read_of(number, RECEIPT)?.is_some())
+    }
+
     pub(super) fn read_of(
         &self,
         number: u64,

@@ -20,8 +20,8 @@ const REMOVED: &str = ".removed-";
 
 impl Identity {
     /// Removes finished generations that nobody can need any more, and returns their numbers: confirmed pairs that have expired
-    /// at `now`, except the last two; ended ones whose certificate has expired, or which never had one and lie before a
-    /// pair that has expired; never what `current` points to, and nothing unconfirmed.
+    /// at `now`, except the last two; ended ones of which the bank's receipt says so, whose certificate has expired, or which
+    /// never had one and lie before a pair that has expired; never what `current` points to, and nothing unconfirmed.
     ///
     /// An answer of the bank alone removes no key, since it may be a lie: only time does. Give as `now` the earlier of
     /// the bank's time and this machine's, since a time that is wrong by years must not cost a key either.
@@ -38,7 +38,9 @@ impl Identity {
                     newer_expired |= expired == Some(true);
                     expired == Some(true) && pairs > KEPT_PAIRS
                 }
-                Some(Progress::Ended { .. }) => expired.unwrap_or(newer_expired),
+                Some(Progress::Ended { .. }) => {
+                    home.has_receipt(number)? && expired.unwrap_or(newer_expired)
+                }
                 Some(
                     Progress::Began
                     | Progress::Requested { .. }

@@ -132,6 +132,7 @@ fn order() -> koshin_protocol::url::Url {
     "https://bank.example/order/AAAAAAAAAAAAAAAAAAAAAA".parse().unwrap()
 }
 
+// [CLI-12]
 #[test]
 fn a_second_process_finds_the_identity_locked() {
     let scene = Scene::new();
@@ -175,6 +176,7 @@ fn another_kind_of_key_store_is_refused() {
     assert!(matches!(opened, Err(IdentityError::OtherKeyStore { given: "pkcs12", .. })));
 }
 
+// [CLI-13]
 #[test]
 fn a_key_that_others_may_read_is_refused_with_the_command_that_closes_it() {
     use std::os::unix::fs::PermissionsExt;
@@ -189,6 +191,7 @@ fn a_key_that_others_may_read_is_refused_with_the_command_that_closes_it() {
 /// A chain, the time it is judged at, and what is wrong with it then.
 type Case = (Vec<Certificate>, Time, fn(&Mismatch) -> bool);
 
+// [CLI-60] [CLI-61] [CLI-62] [CLI-63]
 #[test]
 fn a_certificate_that_does_not_fit_is_refused_and_the_current_pair_stays() {
     let scene = Scene::new();
@@ -225,6 +228,7 @@ fn a_certificate_that_does_not_fit_is_refused_and_the_current_pair_stays() {
     }
 }
 
+// [CLI-60] [CLI-63]
 #[test]
 fn a_certificate_that_was_exchanged_on_disk_is_refused_before_the_switch() {
     let scene = Scene::new();
@@ -245,6 +249,7 @@ fn a_certificate_that_was_exchanged_on_disk_is_refused_before_the_switch() {
     assert_eq!(identity.current().unwrap().unwrap().generation, 1);
 }
 
+// [CLI-70]
 #[test]
 fn when_the_key_of_current_is_gone_the_other_pair_serves() {
     let scene = Scene::new();
@@ -267,6 +272,7 @@ fn when_the_key_of_current_is_gone_the_other_pair_serves() {
     assert_eq!(identity.current().unwrap().unwrap().generation, 2);
 }
 
+// [CLI-51]
 #[test]
 fn a_key_without_its_journal_is_taken_up_again() {
     let scene = Scene::new();
@@ -373,6 +379,7 @@ fn the_current_generation_can_be_taken_up_for_a_rollback() {
     assert_eq!((confirmed.number(), order_url), (2, order()));
 }
 
+// [CLI-02] [CLI-23] [CLI-90] [CLI-91] [CLI-92]
 #[test]
 fn only_pairs_that_nobody_can_need_are_pruned() {
     let scene = Scene::new();
@@ -382,17 +389,21 @@ fn only_pairs_that_nobody_can_need_are_pruned() {
     let identity = scene.open();
     drop(begin(&identity));
     begin(&identity).ended(Ending::Refused).unwrap();
+    let canceled = begin(&identity);
+    canceled.keep_receipt(b"{}").unwrap();
+    canceled.ended(Ending::Canceled).unwrap();
     assert_eq!(identity.prune(time(0)).unwrap(), [0; 0], "nothing has expired");
     assert_eq!(identity.prune(time(2)).unwrap(), [1], "the second one lives to its last second");
     let expired = identity.current().unwrap().unwrap().certificate;
     assert_eq!(identity.prune(time(9)).unwrap(), [2], "two pairs stay, however old");
     assert_eq!(identity.current().unwrap().unwrap().certificate, expired);
     assert!(scene.generation(5).join("key.pem").exists(), "unconfirmed");
-    assert!(scene.generation(6).join("key.pem").exists(), "the bank's word alone removes nothing");
+    assert!(scene.generation(7).join("key.pem").exists(), "the bank's word alone removes nothing");
     drop(identity);
     scene.import(5);
-    assert_eq!(scene.open().prune(time(9)).unwrap(), [6, 3], "time removes what it made useless");
+    assert_eq!(scene.open().prune(time(9)).unwrap(), [7, 3], "time removes what it made useless");
     assert!(scene.generation(5).join("key.pem").exists(), "unconfirmed");
+    assert!(scene.generation(6).join("key.pem").exists(), "ended without the bank's receipt");
 }
 
 #[test]

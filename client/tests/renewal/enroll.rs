@@ -30,6 +30,7 @@ async fn a_user_who_lost_everything_enrolls_with_a_ticket_of_the_administrator()
     assert_eq!(error.class(), Class::Reissue);
 }
 
+// [CLI-31]
 #[tokio::test]
 async fn whichever_answer_is_lost_one_key_redeems_the_ticket() {
     let bank = Bank::open().await;
@@ -47,6 +48,7 @@ async fn whichever_answer_is_lost_one_key_redeems_the_ticket() {
     }
 }
 
+// [KEY-06]
 #[tokio::test]
 async fn a_ticket_of_another_bank_is_refused_before_anything_is_sent() {
     let bank = Bank::open().await;

@@ -9,6 +9,7 @@ use koshin_server::clock::Fixed;
 
 use crate::scene::{Bank, now, renewed, wire};
 
+// [CLI-30] [CLI-31] [CLI-33]
 #[tokio::test]
 async fn whichever_answer_is_lost_the_renewal_ends_with_one_order() {
     let bank = Bank::open().await;
@@ -25,6 +26,7 @@ async fn whichever_answer_is_lost_the_renewal_ends_with_one_order() {
     }
 }
 
+// [CLI-30]
 #[tokio::test]
 async fn after_a_lost_confirmation_the_bank_is_asked_before_it_is_told_again() {
     let bank = Bank::open().await;
@@ -37,6 +39,7 @@ async fn after_a_lost_confirmation_the_bank_is_asked_before_it_is_told_again() {
     assert_eq!(confirmed, 1, "the order, read by its key, told that it was completed: {sent:?}");
 }
 
+// [CLI-31] [CLI-43]
 #[tokio::test]
 async fn a_bank_that_is_never_reached_is_given_up_and_the_run_can_be_resumed() {
     let bank = Bank::open().await;
@@ -53,6 +56,7 @@ async fn a_bank_that_is_never_reached_is_given_up_and_the_run_can_be_resumed() {
     assert_eq!((new.generation, user.orders().len()), (2, 1));
 }
 
+// [CLI-51] [CLI-55]
 #[tokio::test]
 async fn an_order_whose_answer_was_lost_is_found_by_its_key_after_the_old_certificate_expired() {
     let clock = Arc::new(Fixed::at(now()));
@@ -79,6 +83,7 @@ async fn an_expired_certificate_without_an_order_needs_a_reissue() {
     assert_eq!(error.class(), Class::Reissue, "{error:?}");
 }
 
+// [CLI-30]
 #[tokio::test]
 async fn a_lost_answer_to_cancel_is_found_out() {
     let bank = Bank::open().await;
@@ -93,6 +98,7 @@ async fn a_lost_answer_to_cancel_is_found_out() {
     renewed(user.client().await.renew(Renewal::default()).await);
 }
 
+// [CLI-30]
 #[tokio::test]
 async fn a_lost_answer_to_rollback_is_found_out() {
     let bank = Bank::open().await;

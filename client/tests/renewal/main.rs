@@ -5,7 +5,10 @@
 mod scene;
 
 mod drops;
+mod duties;
 mod enroll;
+mod full_disk;
+mod interrupted;
 mod losses;
 mod misbehaviour;
 mod renew;

@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::scene::{Bank, Person, Wire, now, renewed, wire};
 
 /// A refusal as the bank would send it.
-fn refusal(token: Token, headers: &[(&'static str, &str)]) -> Response {
+pub(crate) fn refusal(token: Token, headers: &[(&'static str, &str)]) -> Response {
     let problem = Problem::builder(token, Language::En, now()).build();
     let mut map = HeaderMap::new();
     map.insert("content-type", HeaderValue::from_static(Problem::MEDIA_TYPE));
@@ -28,7 +28,7 @@ fn refusal(token: Token, headers: &[(&'static str, &str)]) -> Response {
 }
 
 /// Answers the first `times` requests to URLs with this end so.
-fn refusing(end: &'static str, times: usize, answer: Response) -> Wire {
+pub(crate) fn refusing(end: &'static str, times: usize, answer: Response) -> Wire {
     let (wire, mut left) = (wire(), times);
     wire.tamper(move |request, response| {
         let hit = response.is_none() && request.url.as_str().ends_with(end) && left > 0;
@@ -39,7 +39,7 @@ fn refusing(end: &'static str, times: usize, answer: Response) -> Wire {
 }
 
 /// Changes the JSON of every answer that has this member.
-fn changing(member: &'static str, change: impl Fn(&mut Value) + Send + 'static) -> Wire {
+pub(crate) fn changing(member: &'static str, change: impl Fn(&mut Value) + Send + 'static) -> Wire {
     let wire = wire();
     wire.tamper(move |_, response| {
         if let Some(response) = response
@@ -59,12 +59,13 @@ async fn renew(user: &Person, wire: &Wire) -> Result<koshin_client::Outcome, Err
     client.renew(Renewal::default()).await
 }
 
-fn sent_to(wire: &Wire, end: &str) -> usize {
+pub(crate) fn sent_to(wire: &Wire, end: &str) -> usize {
     wire.sent().iter().filter(|url| url.ends_with(end)).count()
 }
 
 const NONCE: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 
+// [CLI-40] [NON-07]
 #[tokio::test]
 async fn a_bad_nonce_is_mended_at_every_step_with_that_of_the_refusal() {
     let bank = Bank::open().await;
@@ -89,6 +90,7 @@ async fn a_bad_nonce_is_mended_at_every_step_with_that_of_the_refusal() {
     }
 }
 
+// [CLI-41]
 #[tokio::test]
 async fn a_request_is_given_up_after_five_bad_nonces_in_a_row() {
     let bank = Bank::open().await;
@@ -100,6 +102,7 @@ async fn a_request_is_given_up_after_five_bad_nonces_in_a_row() {
     assert_eq!(sent_to(&wire, "new-session"), 5);
 }
 
+// [RTA-02] [RTA-03] [RTA-06]
 #[tokio::test]
 async fn retry_after_is_waited_for_in_both_forms() {
     let bank = Bank::open().await;
@@ -116,6 +119,7 @@ async fn retry_after_is_waited_for_in_both_forms() {
     }
 }
 
+// [RTA-04]
 #[tokio::test]
 async fn a_wait_is_capped_by_a_tenth_of_the_certificates_life() {
     let bank = Bank::open().await;
@@ -127,6 +131,7 @@ async fn a_wait_is_capped_by_a_tenth_of_the_certificates_life() {
     assert!(slept[0] > Duration::from_secs(50), "{slept:?}");
 }
 
+// [CLI-42] [CLI-43]
 #[tokio::test]
 async fn a_bank_that_stays_overloaded_is_given_up_with_growing_pauses() {
     let bank = Bank::open().await;
@@ -138,6 +143,7 @@ async fn a_bank_that_stays_overloaded_is_given_up_with_growing_pauses() {
     assert!(user.slept.lock().unwrap().is_sorted());
 }
 
+// [ERR-06] [ERR-07]
 #[tokio::test]
 async fn an_unknown_token_is_acted_on_by_its_remedy() {
     let bank = Bank::open().await;
@@ -160,6 +166,7 @@ async fn an_unknown_token_is_acted_on_by_its_remedy() {
     }
 }
 
+// [ERR-11]
 #[tokio::test]
 async fn text_of_the_bank_moves_no_cursor() {
     let bank = Bank::open().await;
@@ -172,6 +179,7 @@ async fn text_of_the_bank_moves_no_cursor() {
     assert!(error.to_string().starts_with("[2JAll is well"), "{error}");
 }
 
+// [URL-02]
 #[tokio::test]
 async fn nothing_is_signed_for_a_url_outside_the_directorys_base() {
     let bank = Bank::open().await;
@@ -186,6 +194,7 @@ async fn nothing_is_signed_for_a_url_outside_the_directorys_base() {
     }
 }
 
+// [URL-02]
 #[tokio::test]
 async fn a_confirmation_goes_nowhere_else_either() {
     let bank = Bank::open().await;
@@ -196,6 +205,7 @@ async fn a_confirmation_goes_nowhere_else_either() {
     renewed(user.client().await.resume().await);
 }
 
+// [CLI-60] [CLI-62] [CLI-63]
 #[tokio::test]
 async fn a_wrong_certificate_is_neither_switched_to_nor_confirmed() {
     let bank = Bank::open().await;
@@ -224,6 +234,7 @@ async fn a_wrong_certificate_is_neither_switched_to_nor_confirmed() {
     renewed(user.client().await.resume().await);
 }
 
+// [CHN-03] [CLI-62] [CLI-63]
 #[tokio::test]
 async fn a_chain_that_leads_to_no_configured_root_is_refused() {
     let bank = Bank::open().await;
@@ -235,6 +246,7 @@ async fn a_chain_that_leads_to_no_configured_root_is_refused() {
     assert!(is_chain, "{error:?}");
 }
 
+// [CLI-97]
 #[tokio::test]
 async fn a_completion_without_a_receipt_that_verifies_is_not_believed() {
     let bank = Bank::open().await;
@@ -251,6 +263,7 @@ async fn a_completion_without_a_receipt_that_verifies_is_not_believed() {
     renewed(user.client().await.resume().await);
 }
 
+// [RTA-03] [RTA-05] [RTA-07]
 #[tokio::test]
 async fn an_order_in_processing_is_looked_at_when_the_bank_wants() {
     let bank = Bank::open().await;
@@ -277,6 +290,7 @@ async fn an_order_in_processing_is_looked_at_when_the_bank_wants() {
     assert_eq!(*slept, [14, 7, 1].map(Duration::from_secs));
 }
 
+// [CLI-32] [CLI-50]
 #[tokio::test]
 async fn an_order_that_is_denied_by_its_key_and_told_of_at_logon_is_taken_up_all_the_same() {
     let bank = Bank::open().await;
@@ -307,6 +321,7 @@ async fn a_session_of_somebody_else_is_refused() {
     assert!(matches!(error, Error::OtherSubject), "{error:?}");
 }
 
+// [ENC-46]
 #[tokio::test]
 async fn an_order_of_another_key_is_refused() {
     let bank = Bank::open().await;
@@ -317,6 +332,7 @@ async fn an_order_of_another_key_is_refused() {
     renewed(user.client().await.resume().await);
 }
 
+// [CLI-30] [ENC-12]
 #[tokio::test]
 async fn an_answer_with_the_same_member_twice_or_cut_short_is_none() {
     let bank = Bank::open().await;
@@ -347,6 +363,7 @@ async fn a_directory_of_another_version_stops_everything() {
     assert_eq!(wire.sent().len(), 1);
 }
 
+// [ERR-07]
 #[tokio::test]
 async fn an_answer_that_is_no_problem_document_counts_as_none() {
     let bank = Bank::open().await;

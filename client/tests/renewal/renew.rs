@@ -41,6 +41,7 @@ async fn a_renewed_certificate_is_renewed_no_sooner_than_its_window_opens() {
     assert_eq!(asked, 1, "renewalInfo is not asked for again so soon, also by another program");
 }
 
+// [CLI-72]
 #[tokio::test]
 async fn the_old_certificate_elsewhere_is_told_that_it_was_renewed() {
     let bank = Bank::open().await;
@@ -57,6 +58,7 @@ async fn the_old_certificate_elsewhere_is_told_that_it_was_renewed() {
     assert_eq!(error.class(), Class::Act);
 }
 
+// [CLI-52] [CLI-53]
 #[tokio::test]
 async fn of_two_copies_that_renew_at_once_one_does_and_the_other_leaves_it_alone() {
     let bank = Bank::open().await;
@@ -75,6 +77,7 @@ async fn of_two_copies_that_renew_at_once_one_does_and_the_other_leaves_it_alone
     );
 }
 
+// [CLI-52] [CLI-53]
 #[tokio::test]
 async fn somebody_elses_open_order_is_canceled_only_to_start_over() {
     let bank = Bank::open().await;
@@ -93,6 +96,7 @@ async fn somebody_elses_open_order_is_canceled_only_to_start_over() {
     assert!(matches!(error, Error::RenewedElsewhere { .. }), "{error:?}");
 }
 
+// [CLI-15] [CLI-50]
 #[tokio::test]
 async fn a_declined_installation_changes_nothing_and_is_resumed_with_the_same_order() {
     let bank = Bank::open().await;
@@ -105,6 +109,7 @@ async fn a_declined_installation_changes_nothing_and_is_resumed_with_the_same_or
     assert_eq!(user.orders().len(), 1, "one order");
 }
 
+// [CLI-33] [CLI-52]
 #[tokio::test]
 async fn a_key_that_got_lost_between_order_and_installation_is_started_over() {
     let bank = Bank::open().await;
@@ -120,6 +125,7 @@ async fn a_key_that_got_lost_between_order_and_installation_is_started_over() {
     assert_eq!(new.generation, 3);
 }
 
+// [CLI-51]
 #[tokio::test]
 async fn a_lost_journal_is_found_again_by_the_session() {
     let bank = Bank::open().await;
@@ -131,6 +137,7 @@ async fn a_lost_journal_is_found_again_by_the_session() {
     assert_eq!((new.generation, user.orders().len()), (2, 1));
 }
 
+// [CLI-51] [CLI-56]
 #[tokio::test]
 async fn a_new_certificate_that_was_deleted_is_fetched_again_by_its_key() {
     let bank = Bank::open().await;
@@ -142,6 +149,7 @@ async fn a_new_certificate_that_was_deleted_is_fetched_again_by_its_key() {
     assert_eq!(user.current(), CertId::of(&new.certificate));
 }
 
+// [ERR-10]
 #[tokio::test]
 async fn a_wrong_pin_is_asked_for_again_and_never_sent_twice() {
     let bank = Bank::open().await;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,8 +24,8 @@ use koshin_protocol::ticket::Ticket;
 use koshin_protocol::time::Time;
 use koshin_protocol::url::Url;
 use koshin_server::clock::System;
-use koshin_server::config::Origin;
-use koshin_server::init::{NewBank, NewTransport};
+use koshin_server::config::{Config, Origin};
+use koshin_server::init::{CONFIG_FILE, NewBank, NewTransport};
 use koshin_server::provision::{Answer, Made};
 use koshin_server::start::{Running, start_by};
 use tempfile::TempDir;
@@ -54,6 +54,14 @@ impl Bank {
 
     /// A bank with a clock of its own.
     pub(crate) async fn open_by(clock: Arc<dyn koshin_server::clock::Clock>) -> Self {
+        Self::open_as(clock, |_| {}).await
+    }
+
+    /// A bank whose configuration is changed before it starts.
+    pub(crate) async fn open_as(
+        clock: Arc<dyn koshin_server::clock::Clock>,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let new = NewBank {
             organization: "Example Bank",
@@ -66,12 +74,26 @@ impl Bank {
             passphrase: None,
             now: in_days(-1000),
         };
-        let mut config = new.create(&folder.path().join("bank")).unwrap();
-        if let Some(rules) = &mut config.policy.pin {
-            rules.cost.memory_kib = 64;
-            rules.cost.passes = 1;
-        }
+        new.create(&folder.path().join("bank")).unwrap();
+        let mut config = config(folder.path());
+        change(&mut config);
         Self { running: start_by(config, clock).await.unwrap(), folder }
+    }
+
+    /// The bank after its process ended and began anew, on files that may have been changed in between.
+    pub(crate) async fn again(self, between: impl FnOnce(&Path)) -> Self {
+        let Self { running, folder } = self;
+        let mut config = config(folder.path());
+        config.listen = running.address();
+        config.public_origin = config.public_origin.at_port(config.listen.port()).unwrap();
+        running.shutdown().await;
+        between(&config.data);
+        Self { running: start_by(config, Arc::new(System)).await.unwrap(), folder }
+    }
+
+    /// The file with the root that its customers trust.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.folder.path().join("bank/root.pem")
     }
 
     pub(crate) fn directory(&self) -> Url {
@@ -98,6 +120,33 @@ impl Bank {
             "notAfter": until,
             "pin": PIN,
         });
+        self.provision(request).await
+    }
+
+    /// A user with a certificate of another kind.
+    pub(crate) async fn user_of(&self, member: &str, value: &str) -> Person {
+        let mut request = serde_json::json!({
+            "role": "user",
+            "notBefore": in_days(-380),
+            "notAfter": in_days(20),
+            "pin": PIN,
+        });
+        request[member] = value.into();
+        let made = self.provision(request).await;
+        self.person("user", Some(&made))
+    }
+
+    pub(crate) async fn user_without_pin(&self) -> Person {
+        let request = serde_json::json!({
+            "role": "user",
+            "notBefore": in_days(-380),
+            "notAfter": in_days(20),
+        });
+        let made = self.provision(request).await;
+        self.person("user", Some(&made))
+    }
+
+    async fn provision(&self, request: serde_json::Value) -> Made {
         let request = serde_json::from_value(request).unwrap();
         match self.running.provision(&request).await.unwrap() {
             Answer::Made(made) => *made,
@@ -137,7 +186,7 @@ impl Bank {
             name: name.to_owned(),
             directory: self.directory(),
             key_store: "file".to_owned(),
-            trust: self.folder.path().join("bank/root.pem"),
+            trust: self.root(),
             tls_trust: None,
             tls_pins: Vec::new(),
         };
@@ -150,6 +199,16 @@ impl Bank {
         }
         Person { folder, events: Arc::default(), slept: Arc::default() }
     }
+}
+
+/// The configuration of the bank in a folder, with PIN hashes that cost nothing.
+fn config(folder: &Path) -> Config {
+    let mut config = Config::read(&folder.join("bank").join(CONFIG_FILE)).unwrap();
+    if let Some(rules) = &mut config.policy.pin {
+        rules.cost.memory_kib = 64;
+        rules.cost.passes = 1;
+    }
+    config
 }
 
 /// What a renewal must have come to.
@@ -192,8 +251,18 @@ impl Person {
         transport: impl Transport + 'static,
         answers: Answers,
     ) -> Client {
+        self.on(self.identity(), transport, answers).await
+    }
+
+    /// The same, on an identity that was opened by other means.
+    pub(crate) async fn on(
+        &self,
+        identity: Identity,
+        transport: impl Transport + 'static,
+        answers: Answers,
+    ) -> Client {
         let events = Arc::clone(&self.events);
-        Client::builder(self.identity())
+        Client::builder(identity)
             .consent(User { pins: Mutex::new(answers.pins.clone()), answers })
             .progress(move |event: &Event| events.lock().unwrap().push(event.clone()))
             .clock(Hasty { slept: Arc::clone(&self.slept) })
@@ -231,12 +300,13 @@ impl Person {
 pub(crate) struct Answers {
     pub(crate) pins: Vec<&'static str>,
     pub(crate) defer: bool,
+    pub(crate) make_key: bool,
     pub(crate) install: bool,
 }
 
 impl Default for Answers {
     fn default() -> Self {
-        Self { pins: vec![PIN], defer: false, install: true }
+        Self { pins: vec![PIN], defer: false, make_key: true, install: true }
     }
 }
 
@@ -267,7 +337,7 @@ impl Consent for User {
     }
 
     fn make_key<'a>(&'a self, _: &'a AskKey) -> Later<'a, bool> {
-        Box::pin(async { true })
+        Box::pin(async { self.answers.make_key })
     }
 
     fn install<'a>(&'a self, _: &'a Certificate) -> Later<'a, bool> {

@@ -1,10 +1,14 @@
 //! Canceling and rolling back.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use koshin_client::error::Error;
 use koshin_client::{Outcome, Renewal};
 use koshin_protocol::cert_id::CertId;
+use koshin_server::clock::Fixed;
 
-use crate::scene::{Bank, renewed, wire};
+use crate::scene::{Bank, now, renewed, wire};
 
 #[tokio::test]
 async fn a_canceled_renewal_leaves_the_old_pair_and_allows_another() {
@@ -22,6 +26,7 @@ async fn a_canceled_renewal_leaves_the_old_pair_and_allows_another() {
     assert_eq!(new.generation, 3, "with a new key");
 }
 
+// [CLI-21] [CLI-80] [CLI-85]
 #[tokio::test]
 async fn an_installed_but_unconfirmed_pair_is_switched_back_before_the_bank_is_told() {
     let bank = Bank::open().await;
@@ -40,6 +45,7 @@ async fn an_installed_but_unconfirmed_pair_is_switched_back_before_the_bank_is_t
     assert_eq!(user.current(), old);
 }
 
+// [CLI-81]
 #[tokio::test]
 async fn a_cancel_that_comes_too_late_goes_forward() {
     let bank = Bank::open().await;
@@ -104,6 +110,7 @@ async fn a_final_renewal_is_not_rolled_back() {
     assert!(user.identity().resume().unwrap().is_empty(), "the intent is given up");
 }
 
+// [CLI-72] [CLI-85]
 #[tokio::test]
 async fn a_rollback_whose_answer_was_lost_is_closed_after_another_machine_renewed_since() {
     let bank = Bank::open().await;
@@ -119,4 +126,37 @@ async fn a_rollback_whose_answer_was_lost_is_closed_after_another_machine_renewe
     assert!(desk.identity().resume().unwrap().is_empty());
     let error = desk.client().await.renew(Renewal::default()).await.unwrap_err();
     assert!(matches!(error, Error::RenewedElsewhere { .. }), "{error:?}");
+}
+
+// [CLI-83]
+#[tokio::test]
+async fn a_cancel_whose_old_pair_is_gone_is_abandoned_and_the_renewal_goes_forward() {
+    let bank = Bank::open().await;
+    let user = bank.user().await;
+    let deaf = wire();
+    deaf.drop_before("confirm", 100);
+    user.by(deaf).await.renew(Renewal::default()).await.unwrap_err();
+    let unheard = wire();
+    unheard.drop_before("new-session", 100);
+    user.by(unheard).await.cancel().await.unwrap_err();
+    std::fs::remove_file(user.folder.join("generations/1/key.pem")).unwrap();
+    let new = renewed(user.client().await.renew(Renewal::default()).await);
+    assert_eq!((new.generation, user.current()), (2, CertId::of(&new.certificate)));
+}
+
+// [CLI-83]
+#[tokio::test]
+async fn a_rollback_whose_old_certificate_expired_is_abandoned() {
+    let clock = Arc::new(Fixed::at(now()));
+    let bank = Bank::open_by(clock.clone()).await;
+    let user = bank.user_for(Duration::from_mins(30)).await;
+    let new = renewed(user.client().await.renew(Renewal::default()).await);
+    let unheard = wire();
+    unheard.drop_before("new-session", 100);
+    user.by(unheard).await.rollback().await.unwrap_err();
+    clock.advance(3600);
+    let error = user.client().await.renew(Renewal::default()).await.unwrap_err();
+    assert!(matches!(error, Error::TooEarly { .. }), "{error:?}");
+    assert_eq!(user.current(), CertId::of(&new.certificate));
+    assert!(user.identity().resume().unwrap().is_empty());
 }

@@ -6,8 +6,10 @@
 //! gives the same course of events and not the same bytes.
 //!
 //! ```sh
-//! KOSHIN_SIMULATION_SEED=1234 cargo test -p koshin-client --test simulation seeds -- --nocapture    # one again, with its trace
-//! KOSHIN_SIMULATION_SEEDS=50000 cargo test -p koshin-client --test simulation seeds                 # more than the 2,000
+//! # one again, with its trace
+//! KOSHIN_SIMULATION_SEED=1234 cargo test -p koshin-client --test simulation seed_brings -- --nocapture
+//! # more than the 2,000
+//! KOSHIN_SIMULATION_SEEDS=50000 cargo test -p koshin-client --test simulation seed_brings
 //! ```
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
@@ -69,6 +71,7 @@ fn first(
     found.into_inner().unwrap()
 }
 
+// [CLI-10] [CLI-11] [CLI-23] [CLI-32] [CLI-50] [CLI-64] [CLI-85]
 #[test]
 fn whatever_a_seed_brings_there_is_a_pair_that_works_at_every_instant_and_renewal_ends() {
     if let Some(seed) = number("KOSHIN_SIMULATION_SEED") {
