@@ -244,6 +244,7 @@ async fn refused(client: &Client, number: u64, error: Error) -> Result<Error, Er
         Some(
             Token::RollbackEnded
                 | Token::RollbackDisabled
+                | Token::CertificateSuperseded
                 | Token::CertificateRevoked
                 | Token::CertificateExpired
                 | Token::CertificateUnknown

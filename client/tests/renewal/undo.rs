@@ -6,6 +6,7 @@ use std::time::Duration;
 use koshin_client::error::Error;
 use koshin_client::{Outcome, Renewal};
 use koshin_protocol::cert_id::CertId;
+use koshin_protocol::problem::Token;
 use koshin_server::clock::Fixed;
 
 use crate::scene::{Bank, now, renewed, wire};
@@ -105,7 +106,7 @@ async fn a_final_renewal_is_not_rolled_back() {
     let new = renewed(user.client().await.renew(wish).await);
     assert_eq!(new.rollback_until, None);
     let error = user.client().await.rollback().await.unwrap_err();
-    assert_eq!(error.token(), Some(koshin_protocol::problem::Token::RollbackEnded));
+    assert_eq!(error.token(), Some(Token::RollbackEnded));
     assert_eq!(user.current(), CertId::of(&new.certificate));
     assert!(user.identity().resume().unwrap().is_empty(), "the intent is given up");
 }
@@ -155,8 +156,16 @@ async fn a_rollback_whose_old_certificate_expired_is_abandoned() {
     unheard.drop_before("new-session", 100);
     user.by(unheard).await.rollback().await.unwrap_err();
     clock.advance(3600);
-    let error = user.client().await.renew(Renewal::default()).await.unwrap_err();
+    let client = user.client().await;
+    let error = client.renew(Renewal::default()).await.unwrap_err();
+    assert_eq!(
+        error.token(),
+        Some(Token::CertificateSuperseded),
+        "no logon for a rollback any more"
+    );
+    let error = client.renew(Renewal::default()).await.unwrap_err();
     assert!(matches!(error, Error::TooEarly { .. }), "{error:?}");
+    drop(client);
     assert_eq!(user.current(), CertId::of(&new.certificate));
     assert!(user.identity().resume().unwrap().is_empty());
 }
