@@ -1,7 +1,9 @@
 //! The command line: its words, and how each ends.
 
+mod agent;
 mod consent;
 mod context;
+mod doctor;
 mod failure;
 mod home;
 mod import;
@@ -88,6 +90,8 @@ enum Command {
     Import(import::Import),
     Renew(renew::Renew),
     Resume(renew::Resume),
+    Doctor(doctor::Doctor),
+    Agent(agent::Agent),
 }
 
 impl Command {
@@ -96,6 +100,8 @@ impl Command {
             Self::Import(import) => import.run(context),
             Self::Renew(renew) => renew.run(context),
             Self::Resume(resume) => resume.run(context),
+            Self::Doctor(doctor) => doctor.run(context),
+            Self::Agent(agent) => agent.run(context),
         }
     }
 }

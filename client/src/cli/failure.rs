@@ -33,6 +33,8 @@ pub(crate) enum Failure {
     Import(Box<ImportError>),
     /// A fault of this program or of the machine.
     Fault(String),
+    /// Everything is said already; only the exit code is left.
+    Told(Class),
 }
 
 /// What to type next, and who does it.
@@ -68,6 +70,7 @@ impl Failure {
             Self::Usage(_) | Self::Arguments(_) => USAGE,
             Self::Act(_) | Self::Import(_) => Class::Act.exit_code(),
             Self::Client(error) => error.class().exit_code(),
+            Self::Told(class) => class.exit_code(),
             Self::Fault(_) => Class::Fault.exit_code(),
         }
     }
@@ -78,23 +81,20 @@ impl Failure {
             Self::Usage(_) | Self::Arguments(_) => "usage",
             Self::Act(_) | Self::Import(_) => "act",
             Self::Fault(_) => "fault",
-            Self::Client(error) => match error.class() {
-                Class::RetryLater => "retryLater",
-                Class::Act => "act",
-                Class::Reissue => "reissue",
-                Class::Fault => "fault",
-            },
+            Self::Client(error) => word(error.class()),
+            Self::Told(class) => word(*class),
         }
     }
 
     /// What happened, with what, and what to do.
-    fn message(&self, output: &Output) -> String {
+    pub(crate) fn message(&self, output: &Output) -> String {
         let tongue = output.tongue();
         match self {
             Self::Usage(say) | Self::Act(say) => tongue.say(say),
             Self::Arguments(message) | Self::Fault(message) => message.clone(),
             Self::Client(error) => printable(&tongue.error(error)),
             Self::Import(error) => tongue.import_error(error),
+            Self::Told(_) => String::new(),
         }
     }
 
@@ -149,6 +149,27 @@ impl Failure {
             _ => None,
         }
     }
+}
+
+/// The word of `--json` for a class.
+fn word(class: Class) -> &'static str {
+    match class {
+        Class::RetryLater => "retryLater",
+        Class::Act => "act",
+        Class::Reissue => "reissue",
+        Class::Fault => "fault",
+    }
+}
+
+/// Which of several problems the exit code tells: the one that takes the most to mend.
+pub(crate) fn worse(one: Option<Class>, other: Option<Class>) -> Option<Class> {
+    let severity = |class: &Class| match class {
+        Class::RetryLater => 0,
+        Class::Act => 1,
+        Class::Reissue => 2,
+        Class::Fault => 3,
+    };
+    [one, other].into_iter().flatten().max_by_key(severity)
 }
 
 fn by_refusal(output: &Output, command: &str, problem: &Problem) -> Option<Next> {

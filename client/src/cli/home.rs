@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::failure::Failure;
@@ -69,6 +69,15 @@ impl Home {
         let folder =
             std::path::absolute(&folder).map_err(|source| Failure::input(&folder, source))?;
         Ok(Self { folder, wanted })
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The identity that the user named.
+    pub(crate) fn wanted(&self) -> Option<&IdentityName> {
+        self.wanted.as_ref()
     }
 
     /// The folder of an identity.

@@ -65,6 +65,11 @@ impl Output {
         &self.tongue
     }
 
+    /// Whether JSON was asked for.
+    pub(crate) fn is_json(&self) -> bool {
+        self.is_json
+    }
+
     /// Whether somebody is there to be asked.
     pub(crate) fn is_attended(&self) -> bool {
         self.is_attended
@@ -156,6 +161,9 @@ impl Output {
     /// Says why it was not done.
     pub(crate) fn fail(&self, failure: &Failure, command: &str) -> ExitCode {
         self.rest();
+        if let Failure::Told(class) = failure {
+            return ExitCode::from(class.exit_code());
+        }
         if self.is_json {
             self.line(&failure.value(self, command));
         } else {

@@ -110,6 +110,17 @@ pub(crate) enum Say {
     },
     RolledBackNow,
 
+    Checked {
+        ok: usize,
+        warn: usize,
+        fail: usize,
+    },
+
+    Looked {
+        identities: usize,
+        is_well: bool,
+    },
+
     // What went wrong, and what to do.
     Next {
         command: String,

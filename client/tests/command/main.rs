@@ -3,7 +3,10 @@
 #![allow(missing_docs, unreachable_pub, reason = "a test names its rule, and nobody imports it")]
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+mod agent;
 mod bank;
 mod customer;
+mod doctor;
 mod import;
 mod renew;
+mod service;

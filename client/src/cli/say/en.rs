@@ -139,6 +139,14 @@ pub(crate) fn text(say: &Say, tongue: &Tongue) -> String {
             "The renewal is taken back. The old certificate counts again, the new one is revoked.".to_owned()
         }
 
+        Say::Checked { ok, warn: 0, fail: 0 } => format!("\nAll is well ({ok} checks)."),
+        Say::Checked { ok, warn, fail } => {
+            format!("\n{ok} ok, {warn} to look at, {fail} to mend.")
+        }
+        Say::Looked { identities, is_well: true } => format!("looked at {identities}, all is well"),
+        Say::Looked { identities, is_well: false } => {
+            format!("looked at {identities}, with problems: see above, or `koshin doctor`")
+        }
         Say::Next { command, is_administrators: false } => format!("Next: {command}"),
         Say::Next { command, is_administrators: true } => {
             format!("Next, by an administrator of your contract: {command}")

@@ -141,6 +141,16 @@ pub(crate) fn text(say: &Say, tongue: &Tongue) -> String {
             "更新前の電子証明書に戻しました。新しい電子証明書は失効しました。".to_owned()
         }
 
+        Say::Checked { ok, warn: 0, fail: 0 } => format!("\n問題はありません（{ok}項目）。"),
+        Say::Checked { ok, warn, fail } => {
+            format!("\n正常{ok}件、確認が必要{warn}件、対処が必要{fail}件。")
+        }
+        Say::Looked { identities, is_well: true } => {
+            format!("{identities}件を確認しました。問題はありません。")
+        }
+        Say::Looked { identities, is_well: false } => {
+            format!("{identities}件を確認しました。問題があります。上の行か `koshin doctor` をご覧ください。")
+        }
         Say::Next { command, is_administrators: false } => format!("次の操作: {command}"),
         Say::Next { command, is_administrators: true } => {
             format!("次の操作（契約法人の管理者）: {command}")
