@@ -26,6 +26,9 @@ mod s05_6_nonces;
 mod s05_7_checks;
 mod s05_8_limits;
 mod s05_9_headers;
+mod s08_windows;
+mod s09_pin;
+mod s09_sessions;
 
 pub use bank::Bank;
 
@@ -50,6 +53,9 @@ pub fn cases() -> Vec<Case<Bank>> {
         s05_7_checks::cases(),
         s05_8_limits::cases(),
         s05_9_headers::cases(),
+        s08_windows::cases(),
+        s09_pin::cases(),
+        s09_sessions::cases(),
     ]
     .into_iter()
     .flatten()
