@@ -59,7 +59,10 @@ pub struct ByKey {
 impl Order<BySession> {
     pub(crate) fn of_session(session: &Session, answer: &Answer) -> Result<Self, Error> {
         let reader = BySession { session: session.clone() };
-        Ok(Self { reader, document: Box::new(answer.object()?), pause: answer.retry_after() })
+        let document: Box<Document> = Box::new(answer.object()?);
+        // A journal that names a URL elsewhere could never be taken up again.
+        session.bank().check_base(&document.url)?;
+        Ok(Self { reader, document, pause: answer.retry_after() })
     }
 
     /// Cancels it (SPEC.md 7.11): the certificate that it may have is revoked, the old one stays. Possible until it is
@@ -97,7 +100,9 @@ impl Order<ByKey> {
         answer: &Answer,
     ) -> Result<Self, Error> {
         let reader = ByKey { bank: bank.clone(), signer: Arc::clone(signer) };
-        Self { reader, document: Box::new(answer.object()?), pause: answer.retry_after() }.checked()
+        let document: Box<Document> = Box::new(answer.object()?);
+        bank.check_base(&document.url)?;
+        Self { reader, document, pause: answer.retry_after() }.checked()
     }
 
     fn checked(self) -> Result<Self, Error> {

@@ -1,8 +1,10 @@
 //! The command `koshin-conformance`.
 
+mod client;
 mod evidence;
 mod koshin;
 mod list;
+mod mutants;
 mod options;
 mod progress;
 mod provision_from_folder;
@@ -31,9 +33,18 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Server(server::Server),
+    Client(client::Client),
     List(list::List),
     Koshin(koshin::OwnBank),
+    Mutants(mutants::Mutants),
     ProvisionFromFolder(provision_from_folder::ProvisionFromFolder),
+    /// A client of the library koshin-client behind the adapter of SPEC.md B.3
+    #[command(hide = true)]
+    ReferenceClient {
+        /// Which requirement it breaks.
+        #[arg(long)]
+        mutant: Option<String>,
+    },
     Requirements(evidence::Requirements),
     Coverage(evidence::Coverage),
 }
@@ -53,6 +64,11 @@ pub enum Failure {
 pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Server(server) => server.run(),
+        Command::Client(client) => client.run(),
+        Command::Mutants(mutants) => mutants.run(),
+        Command::ReferenceClient { mutant } => {
+            return crate::client::reference::main(mutant.as_deref());
+        }
         Command::List(list) => list.run(),
         Command::Koshin(bank) => bank.run(),
         Command::ProvisionFromFolder(folder) => folder.run(),

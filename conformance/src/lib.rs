@@ -2,6 +2,7 @@
 //!
 //! A [`case`](case::Case) shows requirements; [`server`] and [`client`] have the cases of each side. [`runner`] runs those that
 //! were [`select`]ed, [`report`] says what it found, with each [`exchange`], and [`divergence`] what the tester knew before.
+//! [`mutant`] is how the suite is tested itself.
 //! [`target`] is the bank under test: [`provision`] and [`control`] are the tester's commands.
 //!
 //! [`requirements`] extracts the requirements of SPEC.md, [`annotation`] finds the tests that name one, [`evidence`] knows what
@@ -21,6 +22,7 @@ pub mod provision;
 
 pub mod client;
 pub mod http;
+pub mod mutant;
 pub mod server;
 pub mod target;
 

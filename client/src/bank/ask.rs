@@ -207,7 +207,8 @@ impl Bank {
         })
     }
 
-    fn check_base(&self, url: &Url) -> Result<(), Error> {
+    /// Whether a URL is below the base: nothing is sent to, nor kept of, any other (URL-02).
+    pub(crate) fn check_base(&self, url: &Url) -> Result<(), Error> {
         if self.inner.base.contains(url) {
             return Ok(());
         }

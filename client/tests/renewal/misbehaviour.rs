@@ -384,3 +384,18 @@ fn cert_id(der: &[u8]) -> String {
     let certificate = koshin_protocol::certificate::Certificate::from_der(der).unwrap();
     koshin_protocol::cert_id::CertId::of(&certificate).to_string()
 }
+
+// [URL-02]
+#[tokio::test]
+async fn an_order_elsewhere_is_not_journaled_and_costs_nothing_but_the_run() {
+    let bank = Bank::open().await;
+    let user = bank.user().await;
+    let elsewhere = changing("kind", |order| {
+        order["self"] =
+            Value::from("https://elsewhere.example/koshin/order/AAAAAAAAAAAAAAAAAAAAAA");
+    });
+    let error = renew(&user, &elsewhere).await.unwrap_err();
+    assert!(matches!(error, Error::ForeignUrl { .. }), "{error:?}");
+    assert_eq!(sent_to(&elsewhere, "confirm"), 0);
+    renewed(renew(&user, &wire()).await);
+}

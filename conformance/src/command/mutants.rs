@@ -1,0 +1,79 @@
+//! `mutants`
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+
+use super::Failure;
+use crate::case::Side;
+use crate::client;
+use crate::mutant::{Found, Tally};
+use crate::select::fits;
+
+const LONG: &str = "\
+Tests the suite itself: runs it against banks and clients that break one requirement each, and says which case noticed. Every
+mutant must fail a case of its requirement.";
+
+/// Test the suite itself
+#[derive(Debug, Args)]
+#[command(long_about = LONG)]
+pub(super) struct Mutants {
+    /// Only those of one side.
+    #[arg(long, value_enum)]
+    side: Option<Side>,
+    /// Only those whose name fits; `*` stands for any text. May be repeated.
+    #[arg(long = "mutant", value_name = "GLOB")]
+    slugs: Vec<String>,
+    /// Runs all cases, not only those of the mutant's requirement.
+    #[arg(long)]
+    full: bool,
+    /// How many cases run at a time.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    jobs: u16,
+    /// The result as JSON, and nothing else.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Mutants {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let impossible = |error: &dyn std::fmt::Display| Failure::Impossible(error.to_string());
+        let runtime = tokio::runtime::Runtime::new().map_err(|error| impossible(&error))?;
+        let program = std::env::current_exe().map_err(|error| impossible(&error))?.into_os_string();
+        let mut tallies: BTreeMap<Side, Tally> = BTreeMap::new();
+        if self.side != Some(Side::Server) {
+            let (jobs, tell) = (usize::from(self.jobs), |found: &Found| self.tell(found));
+            let wanted = |slug: &str| self.wants(slug);
+            let run = client::mutants::run(&program, jobs, self.full, wanted, tell);
+            tallies.insert(Side::Client, runtime.block_on(run));
+        }
+        if self.json {
+            let text =
+                serde_json::to_string_pretty(&tallies).map_err(|error| impossible(&error))?;
+            println!("{text}");
+        }
+        let survivors: Vec<_> = tallies
+            .values()
+            .flat_map(Tally::survivors)
+            .map(|slug| format!("no case of its requirement noticed the mutant {slug}"))
+            .collect();
+        if !self.json {
+            let (mutants, killed) = tallies.values().fold((0, 0), |(mutants, killed), tally| {
+                (mutants + tally.mutants, killed + tally.killed)
+            });
+            println!("{killed} of {mutants} mutants were noticed");
+        }
+        if survivors.is_empty() { Ok(()) } else { Err(Failure::Found(survivors)) }
+    }
+
+    fn wants(&self, slug: &str) -> bool {
+        self.slugs.is_empty() || self.slugs.iter().any(|glob| fits(glob, slug))
+    }
+
+    fn tell(&self, found: &Found) {
+        if !self.json {
+            let by = found.killed_by.as_deref().unwrap_or("NOTHING");
+            println!("{:<36} {:<8} {by}", found.slug, found.requirement);
+        }
+    }
+}
