@@ -69,21 +69,27 @@ fn serves() -> Outcome {
     let mut commands = Vec::new();
     loop {
         let line = lines.next().ok_or("it ended early")??;
-        if let Some(arguments) =
-            line.trim().strip_prefix("cargo run --release -p koshin-server -- ")
-        {
-            commands.push(arguments.to_owned());
+        if let Some(command) = line.trim().strip_prefix("cargo run --release -p koshin-") {
+            commands.push(command.to_owned());
         }
         if line.contains("--credential-file") {
             break;
         }
     }
-    assert_eq!(commands.len(), 2, "{commands:?}");
+    assert_eq!(commands.len(), 3, "{commands:?}");
     for command in commands {
-        let run = Command::new(env!("CARGO_BIN_EXE_koshin-server"))
-            .args(command.split(' '))
-            .stdin(Stdio::null())
-            .output()?;
+        let run = match command.split_once(" -- ").ok_or("a command")? {
+            ("server", words) => Command::new(env!("CARGO_BIN_EXE_koshin-server"))
+                .args(words.split(' '))
+                .stdin(Stdio::null())
+                .output()?,
+            // Nobody is at a terminal here, to be asked.
+            (_, words) => Command::new(koshin()?)
+                .args(words.split(' ').chain(["--yes"]))
+                .env("KOSHIN_PIN", "481516")
+                .stdin(Stdio::null())
+                .output()?,
+        };
         assert!(run.status.success(), "{command}: {run:?}");
     }
     let kill = Command::new("kill").args(["-TERM", &serving.0.id().to_string()]).status()?;
@@ -157,23 +163,34 @@ impl Drop for Serving {
     }
 }
 
-/// The example's program. `cargo test` has built it, but `cargo test --test quickstart` has not.
 fn example() -> Result<PathBuf, Failed> {
+    let target = ["koshin-server", "--example", "quickstart"];
+    built("examples/quickstart", newest_source(), &target)
+}
+
+fn koshin() -> Result<PathBuf, Failed> {
+    built("koshin", SystemTime::UNIX_EPOCH, &["koshin-client", "--bin", "koshin"])
+}
+
+/// A program that `cargo test --workspace` has built, but `cargo test --test quickstart` has not.
+fn built(program: &str, since: SystemTime, target: &[&str]) -> Result<PathBuf, Failed> {
     let own = std::env::current_exe()?;
     let profile = own.ancestors().nth(2).ok_or("tests are in a folder of their profile's")?;
-    let program = profile.join("examples/quickstart");
+    let program = profile.join(program);
     let built = fs::metadata(&program).and_then(|metadata| metadata.modified());
-    if built.map_or(true, |built| built < newest_source()) {
+    if built.map_or(true, |built| built < since) {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let status = Command::new(cargo)
-            .args(["build", "-q", "-p", "koshin-server", "--example", "quickstart"])
+            .args(["build", "-q", "-p"])
+            .args(target)
             .current_dir(root())
             .status()?;
-        assert!(status.success(), "the example does not build");
+        assert!(status.success(), "{} does not build", program.display());
     }
     Ok(program)
 }
 
+/// When a source of the example was changed last.
 fn newest_source() -> SystemTime {
     let sources = fs::read_dir(root().join("server/examples/quickstart")).into_iter().flatten();
     let times = sources.filter_map(|source| source.ok()?.metadata().ok()?.modified().ok());

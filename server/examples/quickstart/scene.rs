@@ -127,18 +127,27 @@ impl Scene {
     /// Leaves the bank running until somebody ends it.
     pub(crate) fn serve(mut self) -> Result<(), Failure> {
         let bank = self.bank.take().ok_or("the bank is open")?;
-        let server = format!(
-            "cargo run --release -p koshin-server -- --config {}",
-            self.folder.join("bank/koshin-server.toml").display()
-        );
+        let path = |name: &str| self.folder.join(name).display().to_string();
+        let client = |words: &str| {
+            let identities = path("identities");
+            format!("cargo run --release -p koshin-client -- {words} --home {identities}")
+        };
+        let server = |words: &str| {
+            let config = path("bank/koshin-server.toml");
+            format!("cargo run --release -p koshin-server -- {words} --config {config}")
+        };
         self.account.act("The bank stays open, until Ctrl-C")?;
-        self.account
-            .say("In another terminal its operator looks at the customers, and at the books:")?;
-        self.account.command(&format!("{server} contract list"))?;
-        self.account.command(&format!("{server} audit verify"))?;
+        self.account.say(&format!(
+            "In another terminal, {} renews with the command koshin, by the PIN {PIN}:",
+            self.administrator()?.called()
+        ))?;
+        self.account.command(&client(&format!("renew --identity {ADMINISTRATOR}")))?;
+        self.account.say("The bank's operator looks at the customers, and at the books:")?;
+        self.account.command(&server("contract list"))?;
+        self.account.command(&server("audit verify"))?;
         self.account.say(&format!(
             "What changes something wants --operator {OPERATOR} --credential-file {}.",
-            self.folder.join(CREDENTIAL).display()
+            path(CREDENTIAL)
         ))?;
         self.runtime.block_on(async {
             let (trigger, stop) = Trigger::new();
