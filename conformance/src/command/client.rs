@@ -21,8 +21,8 @@ The command after `--` is started for one action at a time, as annex B.3 of SPEC
 KOSHIN_DIRECTORY, KOSHIN_TRUST, KOSHIN_STATE, KOSHIN_ACTION and, where there are such, KOSHIN_PIN and KOSHIN_TICKET say what
 it is to do; its exit code says how that ended, and result.json in KOSHIN_STATE names the pair that it holds for current.
 
-Example:
-  koshin-conformance client -- ./my-adapter.sh";
+Example, with this project's own client and the adapter for it:
+  KOSHIN=target/debug/koshin koshin-conformance client -- conformance/adapter/koshin";
 
 /// Test a client
 #[derive(Debug, Args)]
