@@ -37,18 +37,18 @@ def document(bank, db, row, now, language):
         made["confirm"] = place + "/confirm"
     if status == "invalid":
         role = db.one("SELECT role FROM subject WHERE id = ?", row["subject"])["role"]
-        made["error"] = _error(row, role, language)
+        made["error"] = _error(row, role, now, language)
     if status in objects.final:
         made["receipt"] = json.loads(row["receipt"])
     return made
 
 
-def _error(row, role, language):
+def _error(row, role, now, language):
     found = remedy(row["error"], role)
     title, detail = texts.words(row["error"], found["action"], language)
     return {
         "type": "urn:koshin:error:" + row["error"], "title": title, "detail": detail, "status": TOKENS[row["error"]][0],
-        "serverTime": clock.write_time(row["changed"]), "remedy": found,
+        "serverTime": clock.write_time(now), "remedy": found,
     }
 
 

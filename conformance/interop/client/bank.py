@@ -3,7 +3,7 @@
 import random
 import time
 
-from wire import json_text, jws, objects, operation, problem, signature, url
+from wire import clock, json_text, jws, objects, operation, problem, signature, url
 
 from .outcome import LATER, Ended, NoAnswer, Refusal
 from .transport import MOST_LONG
@@ -170,10 +170,17 @@ class Bank:
                     continue
                 if not _repeatable(refusal) or repeats >= MOST_REPEATS:
                     raise
-                wait = answer.retry_after()
+                wait = self._asked_to_wait(answer, refusal)
             repeats += 1
             refused_nonces = 0
             self.pause(wait if wait is not None else _growing(repeats))
+
+    def _asked_to_wait(self, answer, refusal):
+        """Seconds, by Retry-After or by `notBefore` of the remedy; None where the bank says neither (ERR-05)."""
+        wait = answer.retry_after()
+        if wait is None and refusal.answer is not None and "notBefore" in refusal.answer.remedy:
+            wait = clock.read_time(refusal.answer.remedy["notBefore"]) - self.transport.now()
+        return wait
 
     def _body(self, typ, target, payload, signer):
         alg = signature.algorithm_of(signer.private)

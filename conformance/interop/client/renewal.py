@@ -6,7 +6,7 @@ from wire import base64url, clock, csr, operation
 
 from . import undo
 from .bank import Signer
-from .outcome import ACT, DONE, LATER, Ended, NoAnswer, Refusal, say
+from .outcome import ACT, LATER, Ended, NoAnswer, Refusal, say
 from .run import OTHER_PAIR
 
 KEY_STORE = "file"
@@ -22,20 +22,16 @@ def renew(run, resuming=False):
             if _resume(run, generation):
                 return _done(run)
             break
-    _spare_rollback(run, resuming)
+    if resuming and _nothing_to_resume(run):
+        return _done(run)
     return _renew(run, resuming)
 
 
-def _spare_rollback(run, resuming):
-    """A logon with a new certificate ends the right to roll back (7.14): none without need."""
+def _nothing_to_resume(run):
+    """A logon with a new certificate ends the right to roll back (7.14): none where there is nothing to look for."""
     current = run.store.current()
     end = current.read("end") if current else None
-    if end and end["status"] == "completed":
-        if resuming:
-            _done(run)
-            raise Ended(DONE, "nothing is open")
-        if end.get("rollbackUntil") and clock.read_time(end["rollbackUntil"]) >= run.now():
-            raise Ended(LATER, "the renewal can still be taken back; the next one is not open yet")
+    return end is not None and end["status"] == "completed"
 
 
 def defer(run):

@@ -145,7 +145,7 @@ class Run:
 
     def finish(self, generation, order):
         """An order that ended: its receipt is verified and kept (RCP-04 to RCP-06)."""
-        kept = {"status": order["status"], "receipt": None, "rollbackUntil": order.get("rollbackUntil")}
+        kept = {"status": order["status"], "receipt": None}
         try:
             payload = receipt.verify(order["receipt"], self.roots)
             if receipt.fits(payload, order):
