@@ -12,12 +12,13 @@ type Outcome = Result<(), Failed>;
 fn main() -> ExitCode {
     let required = std::env::var_os("KOSHIN_REQUIRE_ALL").is_some_and(|value| value == "1");
     let python = python();
-    let server = beside("koshin-server");
+    let server = Some(beside("koshin-server"));
+    let python = python.as_deref();
     let trials = vec![
         trial(
             "the_python_code_agrees_with_every_vector",
             required,
-            python.as_deref(),
+            python,
             None,
             "test_fixtures.py",
             &[],
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
         trial(
             "the_python_client_renews_at_the_python_bank",
             required,
-            python.as_deref(),
+            python,
             None,
             "test_flows.py",
             &["AtPythonBank"],
@@ -33,10 +34,18 @@ fn main() -> ExitCode {
         trial(
             "the_python_client_renews_at_koshin_server",
             required,
-            python.as_deref(),
-            Some(server),
+            python,
+            server.clone(),
             "test_flows.py",
             &["AtRustBank"],
+        ),
+        trial(
+            "the_python_bank_and_koshin_server_answer_alike",
+            required,
+            python,
+            server,
+            "test_alike.py",
+            &[],
         ),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()

@@ -87,7 +87,9 @@ class Bank:
             if order["status"] != "processing":
                 return order
             self.pause(order.pop("retryAfter", None) or 1)
-            order = self.read_order(order["self"], signer)
+            known, order = order["self"], self.read_order(order["self"], signer)
+            if order["self"] != known:
+                raise NoAnswer("another order")
         raise Ended(LATER, "the certificate is not issued yet")
 
     def place(self, typ, payload, signer):

@@ -89,7 +89,7 @@ def _foreign(run, session, order):
     days, seconds = clock.read_period(run.bank.meta["confirmWithin"])
     if run.now() <= clock.read_time(order["created"]) + days * clock.DAY + seconds:
         run.bank.log_off(session.document, session.signer)
-        raise Ended(LATER, "a renewal begun elsewhere at %s is open; it is left alone" % order["created"])
+        raise Ended(ACT, "a renewal begun elsewhere at %s is open; it is left alone" % order["created"])
     say("the renewal begun elsewhere at %s counts as abandoned" % order["created"])
     if "cancel" in order:
         run.bank.act(operation.CANCEL, order["cancel"], {"key": order["key"]}, session.signer)

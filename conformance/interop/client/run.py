@@ -121,11 +121,14 @@ class Run:
         return Signer("jwk", generation.key().members, generation.private())
 
     def remember(self, generation, order):
-        """Keeps where the order is; refuses an order of another key (ENC-46)."""
+        """Keeps where the order is; another key (ENC-46) or another place than before (ORD-24) is no answer about it."""
         if order["key"] != generation.key().thumbprint:
             raise NoAnswer("an order of another key")
-        if (generation.read("order") or {}).get("self") != order["self"]:
+        known = generation.read("order")
+        if known is None:
             generation.write("order", {"self": order["self"], "created": order["created"]})
+        elif known["self"] != order["self"]:
+            raise NoAnswer("another order")
 
     def find(self, generation):
         """The order of a generation, read by its key; None where the bank has none."""
@@ -138,6 +141,7 @@ class Run:
                 raise
             order = None
         if order is None:
+            generation.drop("order")  # the bank does not know it there any more
             order = self.bank.find_order(generation.private(), generation.key())
         if order is not None:
             self.remember(generation, order)

@@ -6,7 +6,7 @@ from cryptography import x509
 
 from . import base64url, der
 
-LONGEST = 64
+LONGEST = (64, 21)
 
 
 def load(octets):
@@ -34,7 +34,7 @@ def read(text):
     if not isinstance(text, str):
         raise ValueError("no certID")
     parts = [base64url.decode(part) for part in text.split(".")]
-    if len(parts) != 2 or not all(parts) or max(map(len, parts)) > LONGEST:
+    if len(parts) != 2 or not all(parts) or any(len(part) > most for part, most in zip(parts, LONGEST)):
         raise ValueError("not two values")
     serial = parts[1]
     if len(serial) > 1 and (serial[0] == 0 and serial[1] < 0x80 or serial[0] == 0xFF and serial[1] >= 0x80):

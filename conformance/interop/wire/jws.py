@@ -52,7 +52,7 @@ def _header(header):
     if "x5c" in header:
         if not isinstance(header["x5c"], list) or len(header["x5c"]) != 1:
             raise ValueError("x5c has not exactly one element")
-        cert_id.load(base64url.decode_der(header["x5c"][0]))
+        base64url.decode_der(header["x5c"][0])
 
 
 def check_operation(request, resource_url, kind):
@@ -75,8 +75,7 @@ def signing_key(request, session_key, algorithms):
         if request.signer == "jwk":
             key = jwk.read(request.header["jwk"])
         elif request.signer == "x5c":
-            der = base64url.decode_der(request.header["x5c"][0])
-            key = jwk.of(cert_id.load(der).public_key())
+            key = jwk.of(_certificate(request).public_key())
         else:
             key = session_key
     except ValueError as error:
@@ -84,6 +83,13 @@ def signing_key(request, session_key, algorithms):
     if key and not signature.fits(alg, key):
         raise problem.Refused("badSignatureAlgorithm", "key")
     return key
+
+
+def _certificate(request):
+    try:
+        return cert_id.load(base64url.decode_der(request.header["x5c"][0]))
+    except ValueError as error:
+        raise problem.Refused("malformed", "key", about="x5c is not the DER of one certificate") from error
 
 
 def check_signature(request, key):
