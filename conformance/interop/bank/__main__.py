@@ -52,7 +52,7 @@ def main():
         one = commands.add_parser(command, help=meaning)
         one.add_argument("--state", required=True, metavar="DIR", help="the bank's folder")
         if command in ("init", "serve"):
-            one.add_argument("--host", default="127.0.0.1", help="the name in its URLs, which resolves to this machine")
+            one.add_argument("--host", default="localhost", help="the name in its URLs, which resolves to this machine")
             one.add_argument("--port", type=int, default=0, help="0: any free one, which stays")
     chosen = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")

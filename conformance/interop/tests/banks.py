@@ -23,7 +23,7 @@ class PythonBank:
         self._run("init")
         self.control(do="start")
         config = json.loads((self.folder / "bank.json").read_text(encoding="utf-8"))
-        self.directory = "https://127.0.0.1:%d/koshin/directory" % config["port"]
+        self.directory = "https://%s:%d/koshin/directory" % (config["host"], config["port"])
         self.trust = str(self.folder / "root.pem")
 
     def provision(self, **wanted):
