@@ -59,15 +59,84 @@ const CASES: [Case; 5] = [
 fn main() -> ExitCode {
     let required = std::env::var_os("KOSHIN_REQUIRE_ALL").is_some_and(|value| value == "1");
     let python = python();
-    let trials = CASES.map(|case| {
+    let suite = Trial::test("the_python_bank_passes_the_suite", {
+        let python = python.clone();
+        move || passes_the_suite(python.as_deref())
+    })
+    .with_ignored_flag(python.is_none() && !required);
+    let mut trials = Vec::from(CASES.map(|case| {
         let there = python.is_some() && case.program.is_none_or(|(_, name)| beside(name).is_file());
         let kind = if there { "" } else { "needs python3-cryptography and the programs built" };
         let python = python.clone();
         Trial::test(case.name, move || run(python.as_deref(), case))
             .with_kind(kind)
             .with_ignored_flag(!there && !required)
-    });
-    libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()
+    }));
+    trials.push(suite);
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// Sections of SPEC.md whose cases the bank is put to.
+const SECTIONS: [&str; 2] = ["4", "5"];
+
+fn passes_the_suite(python: Option<&Path>) -> Outcome {
+    let python = python.ok_or("no python3 with cryptography: install python3-cryptography")?;
+    let folder = tempfile::tempdir()?;
+    let bank = Served { python, state: folder.path().join("bank") };
+    bank.command("init", "")?;
+    bank.command("control", r#"{"do":"start"}"#)?;
+    let config: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(bank.state.join("bank.json"))?)?;
+    let mut suite = Command::new(env!("CARGO_BIN_EXE_koshin-conformance"));
+    suite
+        .args(["server", "--quiet", "--jobs", "4", "--trust"])
+        .arg(bank.state.join("root.pem"))
+        .args(["--directory", &format!("https://localhost:{}/koshin/directory", config["port"])])
+        .args(["--provision", &bank.shell("provision"), "--control", &bank.shell("control")])
+        .args(SECTIONS.iter().flat_map(|section| ["--section", section]));
+    let output = suite.output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let told = [output.stdout, output.stderr].concat();
+    Err(String::from_utf8_lossy(&told).into_owned().into())
+}
+
+/// A Python bank that ends with the test.
+struct Served<'a> {
+    python: &'a Path,
+    state: PathBuf,
+}
+
+impl Served<'_> {
+    fn program(&self) -> String {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/bank").display().to_string()
+    }
+
+    /// A command for `sh -c`; no path here has a quotation mark.
+    fn shell(&self, command: &str) -> String {
+        let (python, state) = (self.python.display(), self.state.display());
+        format!("'{python}' '{}' {command} --state '{state}'", self.program())
+    }
+
+    /// Runs a command of the bank with `given` on its standard input.
+    fn command(&self, command: &str, given: &str) -> Outcome {
+        let script = format!("printf %s '{given}' | {}", self.shell(command));
+        let output = Command::new("sh").args(["-c", &script]).output()?;
+        if output.status.success() {
+            Ok(())
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).into_owned().into())
+        }
+    }
+}
+
+impl Drop for Served<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.command("control", r#"{"do":"kill"}"#) {
+            eprintln!("the bank cannot be ended: {error:?}");
+        }
+    }
 }
 
 fn run(python: Option<&Path>, case: Case) -> Outcome {

@@ -283,6 +283,7 @@ fn a_bare_key_is_public_and_good() {
     assert!(matches!(refusal(&with_key(|jwk| *jwk = json!([]))), JwsError::Header(_)));
 }
 
+// [JWS-11]
 #[test]
 fn x5c_holds_one_certificate_in_standard_base64() {
     for x5c in [
