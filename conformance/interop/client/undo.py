@@ -13,7 +13,7 @@ def cancel(run):
         generation = _own_open_order(run)
     generation.write("intent", {"do": "cancel"})
     if not _finish_cancel(run, generation):
-        raise Ended(ACT, "the renewal could not be canceled any more; the new certificate is in use")
+        say("the renewal could not be canceled any more; the new certificate is in use")
 
 
 def rollback(run):
