@@ -1,17 +1,26 @@
 //! The command line: its words, and how each ends.
 
+mod admin;
 mod agent;
 mod consent;
 mod context;
 mod doctor;
+mod enroll;
+mod export;
 mod failure;
 mod home;
 mod import;
 mod language;
+mod manual;
+mod open_work;
 mod output;
 mod renew;
+mod revoke;
 mod say;
 mod secret;
+mod status;
+mod undo;
+mod words;
 
 use std::process::ExitCode;
 
@@ -35,11 +44,18 @@ Exit codes:
 
 First steps:
   koshin import certificate.p12 --directory https://bank.example/directory --trust roots.pem
+  koshin status
   koshin renew";
 
 /// Renews the electronic certificates with which companies log on to their bank.
 #[derive(Debug, Parser)]
-#[command(name = "koshin", version, after_help = AFTER_HELP, max_term_width = 100)]
+#[command(
+    name = "koshin",
+    version,
+    after_help = AFTER_HELP,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     global: Global,
@@ -88,20 +104,45 @@ pub(crate) struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Import(import::Import),
+    Enroll(enroll::Enroll),
+    Status(status::ShowStatus),
+    List(status::List),
     Renew(renew::Renew),
     Resume(renew::Resume),
     Doctor(doctor::Doctor),
     Agent(agent::Agent),
+    Defer(undo::Defer),
+    Cancel(undo::Cancel),
+    Rollback(undo::Rollback),
+    Export(export::Export),
+    Revoke(revoke::Revoke),
+    Admin(admin::Admin),
+    Completions(manual::Completions),
+    Man(manual::Manual),
 }
 
 impl Command {
     fn run(&self, context: &Context) -> Result<(), Failure> {
         match self {
             Self::Import(import) => import.run(context),
+            Self::Enroll(enroll) => enroll.run(context),
+            Self::Status(status) => status.run(context),
+            Self::List(list) => list.run(context),
             Self::Renew(renew) => renew.run(context),
             Self::Resume(resume) => resume.run(context),
             Self::Doctor(doctor) => doctor.run(context),
             Self::Agent(agent) => agent.run(context),
+            Self::Defer(defer) => defer.run(context),
+            Self::Cancel(cancel) => cancel.run(context),
+            Self::Rollback(rollback) => rollback.run(context),
+            Self::Export(export) => export.run(context),
+            Self::Revoke(revoke) => revoke.run(context),
+            Self::Admin(admin) => admin.run(context),
+            Self::Completions(completions) => {
+                completions.run();
+                Ok(())
+            }
+            Self::Man(manual) => manual.run(),
         }
     }
 }
@@ -110,7 +151,7 @@ impl Command {
 pub(crate) fn run() -> ExitCode {
     let matches = Arguments::command().try_get_matches();
     let arguments = matches.and_then(|matches| {
-        let name = matches.subcommand_name().unwrap_or_default().to_owned();
+        let name = command_name(&matches);
         Arguments::from_arg_matches(&matches).map(|arguments| (name, arguments))
     });
     let (name, arguments) = match arguments {
@@ -124,6 +165,17 @@ pub(crate) fn run() -> ExitCode {
     match arguments.command.run(&context) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => context.fail(&failure),
+    }
+}
+
+/// The words of the command: `renew`, `admin users`.
+fn command_name(matches: &clap::ArgMatches) -> String {
+    match matches.subcommand() {
+        Some((name, further)) => match command_name(further).as_str() {
+            "" => name.to_owned(),
+            rest => format!("{name} {rest}"),
+        },
+        None => String::new(),
     }
 }
 

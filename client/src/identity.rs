@@ -62,7 +62,7 @@ use crate::files::durable;
 use crate::files::{FileError, Files, Lock};
 use crate::import::Imported;
 use crate::journal::{Intent, Journal, JournalError, Progress, Purpose, Version};
-use crate::keystore::{KeyStore, KeyStoreError, pkcs12};
+use crate::keystore::{KeyStore, KeyStoreError, PrivateKey, pkcs12};
 
 const GENERATIONS: &str = "generations";
 const LOCK: &str = "lock";
@@ -302,6 +302,13 @@ impl Identity {
         Ok(Pair { generation: number, certificate, issuers, signer })
     }
 
+    /// The key of a pair, for other programs. Key stores that never let a key go refuse.
+    pub fn export_key(&self, pair: &Pair) -> Result<PrivateKey, IdentityError> {
+        let home = &self.home;
+        let key = home.with_slot(pair.generation, |slot| home.keys.export_key(slot))?;
+        key.ok_or_else(|| IdentityError::NoSuchPair { certificate: CertId::of(&pair.certificate) })
+    }
+
     /// A pair as a PKCS#12 file under a passphrase, for other programs. Key stores that never let a key go refuse.
     pub fn export(
         &self,
@@ -309,10 +316,7 @@ impl Identity {
         passphrase: &SecretString,
     ) -> Result<Zeroizing<Vec<u8>>, IdentityError> {
         let home = &self.home;
-        let key = home.with_slot(pair.generation, |slot| home.keys.export_key(slot))?;
-        let Some(key) = key else {
-            return Err(IdentityError::NoSuchPair { certificate: CertId::of(&pair.certificate) });
-        };
+        let key = self.export_key(pair)?;
         let chain = [std::slice::from_ref(&pair.certificate), &pair.issuers].concat();
         Ok(pkcs12::write(&key, &chain, &home.settings.name, passphrase)?)
     }

@@ -28,7 +28,8 @@ pub(crate) struct Agreed {
 pub(crate) struct Person {
     output: Arc<Output>,
     is_agreed: bool,
-    /// The PIN that was given in advance, until the bank refused it.
+    has_accepted_ticket: bool,
+    /// The PIN that was given in advance, or typed in, as long as the program runs.
     pin: Mutex<Option<Pin>>,
 }
 
@@ -39,16 +40,20 @@ impl Person {
         agreed: &Agreed,
         pin: &PinSource,
     ) -> Result<Self, Failure> {
-        if !agreed.yes && !output.is_attended() {
-            return Err(Failure::usage(Say::ConsentNeeded));
-        }
+        possible(output, agreed)?;
         Self::with_pin_only(output, pin).map(|person| Self { is_agreed: agreed.yes, ..person })
     }
 
     /// Somebody who is asked for the PIN alone.
     pub(crate) fn with_pin_only(output: &Arc<Output>, pin: &PinSource) -> Result<Self, Failure> {
         let pin = Mutex::new(pin.find()?);
-        Ok(Self { output: Arc::clone(output), is_agreed: false, pin })
+        let output = Arc::clone(output);
+        Ok(Self { output, is_agreed: false, has_accepted_ticket: false, pin })
+    }
+
+    /// The same, after the ticket was shown and accepted.
+    pub(crate) fn with_accepted_ticket(self) -> Self {
+        Self { has_accepted_ticket: true, ..self }
     }
 
     fn ask_pin(&self, ask: &AskPin) -> Option<Pin> {
@@ -70,8 +75,9 @@ impl Person {
                 return None;
             }
             let pin = Pin::new(String::clone(&typed));
-            // What the bank's rule cannot admit is not counted as a wrong one.
+            // What the bank's rule cannot admit would only count as a wrong one.
             if ask.rule.is_none_or(|rule| rule.admits(&pin)) {
+                *self.pin.lock().unwrap_or_else(PoisonError::into_inner) = Some(pin.clone());
                 return Some(pin);
             }
             if typed.is_empty() {
@@ -100,6 +106,25 @@ impl Person {
 
     fn agrees(&self, question: &Say) -> bool {
         self.is_agreed || yes_or_no(&self.output, question)
+    }
+}
+
+/// Refused where consent was not given in advance and nobody is there to give it.
+pub(crate) fn possible(output: &Output, agreed: &Agreed) -> Result<(), Failure> {
+    if agreed.yes || output.is_attended() {
+        Ok(())
+    } else {
+        Err(Failure::usage(Say::ConsentNeeded))
+    }
+}
+
+/// Asks whether to go on, unless that was said in advance.
+pub(crate) fn sure(output: &Output, agreed: &Agreed, question: &Say) -> Result<(), Failure> {
+    possible(output, agreed)?;
+    if agreed.yes || yes_or_no(output, question) {
+        Ok(())
+    } else {
+        Err(Failure::act(Say::NotAgreed))
     }
 }
 
@@ -150,7 +175,9 @@ impl Consent for Person {
 
     fn enroll<'a>(&'a self, ask: &'a AskEnrollment) -> Later<'a, bool> {
         let (directory, name) = (ask.directory.to_string(), ask.name.to_string());
-        Box::pin(async move { self.agrees(&Say::AskEnroll { directory, name }) })
+        Box::pin(async move {
+            self.has_accepted_ticket || self.agrees(&Say::AskEnroll { directory, name })
+        })
     }
 }
 

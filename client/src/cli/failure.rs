@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-use koshin_client::error::{Declined, printable};
+use koshin_client::error::{Asked, Declined, printable};
 use koshin_client::identity::IdentityError;
 use koshin_client::import::ImportError;
 use koshin_client::{Class, Error};
@@ -92,7 +92,13 @@ impl Failure {
         match self {
             Self::Usage(say) | Self::Act(say) => tongue.say(say),
             Self::Arguments(message) | Self::Fault(message) => message.clone(),
-            Self::Client(error) => printable(&tongue.error(error)),
+            Self::Client(error) => {
+                let text = printable(&tongue.error(error));
+                match (is_about_the_directory(error), output.directory()) {
+                    (true, Some(url)) => tongue.say(&Say::AtDirectory { text, url }),
+                    _ => text,
+                }
+            }
             Self::Import(error) => tongue.import_error(error),
             Self::Told(_) => String::new(),
         }
@@ -172,6 +178,15 @@ pub(crate) fn worse(one: Option<Class>, other: Option<Class>) -> Option<Class> {
     [one, other].into_iter().flatten().max_by_key(severity)
 }
 
+/// Whether the bank's directory itself was not to be had: then its URL may be wrong.
+fn is_about_the_directory(error: &Error) -> bool {
+    match error {
+        Error::Refused(refusal) => refusal.asked == Asked::Directory,
+        Error::NoAnswer { asked, .. } => *asked == Asked::Directory,
+        _ => false,
+    }
+}
+
 fn by_refusal(output: &Output, command: &str, problem: &Problem) -> Option<Next> {
     let mine =
         |words: &str| Some(Next { command: output.command(words), is_administrators: false });
@@ -180,7 +195,8 @@ fn by_refusal(output: &Output, command: &str, problem: &Problem) -> Option<Next>
         Some(Next { command: format!("koshin admin {what} {subject}"), is_administrators: true })
     };
     if matches!(problem.token(), Some(Token::PinRequired | Token::PinWrong)) {
-        return mine(command);
+        let unattended = format!("{command} --pin-file FILE");
+        return mine(if output.is_attended() { command } else { &unattended });
     }
     match problem.remedy.action {
         Action::Retry | Action::Wait | Action::Logon | Action::UsePredecessor => mine(command),

@@ -118,6 +118,12 @@ impl Home {
         }
     }
 
+    /// The identities that are meant: the one that was named, else all.
+    pub(crate) fn meant(&self) -> Result<Vec<IdentityName>, Failure> {
+        let names = self.names()?;
+        if self.wanted.is_some() || names.is_empty() { Ok(vec![self.chosen()?]) } else { Ok(names) }
+    }
+
     /// The identity to set up or to add to: the one that was named, else the only one, else the first.
     pub(crate) fn chosen_or_new(&self) -> Result<IdentityName, Failure> {
         match (&self.wanted, self.names()?.as_slice()) {

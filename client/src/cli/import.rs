@@ -83,7 +83,7 @@ impl Import {
     pub(crate) fn run(&self, context: &Context) -> Result<(), Failure> {
         let imported = self.read(context)?;
         let name = context.home.chosen_or_new()?;
-        let identity = self.bank.open_or_create(context, &name, &self.keys)?;
+        let identity = self.bank.open_or_create(context, &name, None, &self.keys)?;
         let certificate = imported.chain[0].clone();
         let is_there = fits(&identity, &name, &certificate)?;
         let pair = match is_there {
@@ -168,17 +168,18 @@ fn fits(
 }
 
 impl NewIdentity {
-    /// The identity of this name; set up if there is none. What is given anew of an existing one replaces what it had.
+    /// The identity of this name; set up if there is none, with a directory that was accepted where none was named.
     pub(crate) fn open_or_create(
         &self,
         context: &Context,
         name: &IdentityName,
+        accepted: Option<Url>,
         keys: &KeyPassphrase,
     ) -> Result<Identity, Failure> {
         let roots = self.trust.as_deref().map(roots).transpose()?;
         if context.home.names()?.contains(name) {
             let identity = context.open_named(name, keys)?;
-            self.agrees_with(identity.settings(), name)?;
+            self.agrees_with(identity.settings(), name, identity.folder())?;
             if let Some(roots) = roots {
                 identity.put_anchors(&roots)?;
             }
@@ -187,7 +188,7 @@ impl NewIdentity {
             }
             return Ok(identity);
         }
-        let Some(directory) = self.directory.clone() else {
+        let Some(directory) = self.directory.clone().or(accepted) else {
             return Err(Failure::usage(Say::DirectoryNeeded));
         };
         let Some(roots) = roots else { return Err(Failure::usage(Say::TrustNeeded)) };
@@ -221,7 +222,12 @@ impl NewIdentity {
     }
 
     /// What was given for an identity that exists is what it has.
-    fn agrees_with(&self, settings: &Settings, name: &IdentityName) -> Result<(), Failure> {
+    fn agrees_with(
+        &self,
+        settings: &Settings,
+        name: &IdentityName,
+        folder: &Path,
+    ) -> Result<(), Failure> {
         if let Some(directory) = &self.directory
             && *directory != settings.directory
         {
@@ -229,6 +235,7 @@ impl NewIdentity {
                 name: name.to_string(),
                 ours: settings.directory.to_string(),
                 given: directory.to_string(),
+                file: folder.join("identity.toml"),
             }));
         }
         if let Some(given) = &self.key_store

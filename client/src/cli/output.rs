@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
+use koshin_client::files::Real;
+use koshin_client::identity::Settings;
 use koshin_client::pem;
 use koshin_client::progress::Event;
 use koshin_protocol::certificate::Certificate;
@@ -35,6 +37,8 @@ pub(crate) struct Output {
 struct State {
     about: Option<About>,
     spinner: Option<ProgressBar>,
+    /// That somebody logged on is said once.
+    has_logged_on: bool,
 }
 
 /// The identity that a command is about.
@@ -81,6 +85,18 @@ impl Output {
         self.state().about = Some(About { name, option, folder });
     }
 
+    /// From here on it is about no identity alone.
+    pub(crate) fn is_about_all(&self) {
+        self.state().about = None;
+    }
+
+    /// The bank's directory, as the identity has it.
+    pub(crate) fn directory(&self) -> Option<String> {
+        let folder = self.state().about.as_ref()?.folder.clone();
+        let settings = Settings::read(&Real, &folder).ok()?;
+        Some(settings.directory.to_string())
+    }
+
     /// Whose certificate it is about, as far as known.
     pub(crate) fn subject(&self) -> Option<String> {
         let path = self.state().about.as_ref()?.folder.join("current/certificate.pem");
@@ -102,7 +118,9 @@ impl Output {
             self.line(event);
             return;
         }
-        if let Some(say) = Say::of_event(event) {
+        let again = matches!(event, Event::LoggedOn { .. })
+            && std::mem::replace(&mut self.state().has_logged_on, true);
+        if let Some(say) = Say::of_event(event).filter(|_| !again) {
             self.note(&say);
         }
         if let Event::Processing { .. } | Event::Waiting { .. } = event {

@@ -170,7 +170,7 @@ fn tell_renewed(context: &Context, folder: &Path, renewed: &Renewed) {
 }
 
 /// The key types that can be made here.
-fn key_types() -> impl clap::builder::TypedValueParser<Value = KeyType> {
+pub(crate) fn key_types() -> impl clap::builder::TypedValueParser<Value = KeyType> {
     use clap::builder::{PossibleValuesParser, TypedValueParser};
     const ALL: [KeyType; 3] = [KeyType::P256, KeyType::P384, KeyType::Ed25519];
     PossibleValuesParser::new(ALL.map(KeyType::as_str)).map(|word| {

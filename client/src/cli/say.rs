@@ -9,11 +9,16 @@ use std::path::PathBuf;
 use koshin_client::Error;
 use koshin_client::import::ImportError;
 use koshin_client::progress::Event;
+use koshin_protocol::certificate_entry::CertificateState;
+use koshin_protocol::contract::PinState;
 use koshin_protocol::problem::Language;
+use koshin_protocol::revocation::Reason;
+use koshin_protocol::subject::Role;
 use koshin_protocol::time::Time;
 
 use super::failure::Next;
 use super::language::Tongue;
+use super::open_work::OpenWork;
 
 /// Something to say.
 #[derive(Clone, Debug)]
@@ -44,10 +49,18 @@ pub(crate) enum Say {
         directory: String,
         name: String,
     },
+    AskTicket,
+    AskRollback,
+    AskRevoke,
+    AskReissue {
+        name: String,
+        reason: Reason,
+    },
     AskKeyStore,
     AskKeyPassphrase,
     AskNewKeyPassphrase,
     AskFilePassphrase,
+    AskNewFilePassphrase,
     AskAgain,
     AnswerYesOrNo,
     AnswerOneOrTwo,
@@ -109,6 +122,83 @@ pub(crate) enum Say {
         next: String,
     },
     RolledBackNow,
+    Exported {
+        file: PathBuf,
+        subject: String,
+        has_clear_key: bool,
+    },
+    Revoked {
+        certificates: Vec<String>,
+        is_own: bool,
+    },
+    Reissued {
+        name: String,
+        expires: Time,
+        /// Unless it went to a file.
+        ticket: Option<String>,
+        qr: Option<String>,
+        file: Option<PathBuf>,
+    },
+    ReissueCanceled {
+        name: String,
+        status: String,
+    },
+    Unlocked {
+        name: String,
+    },
+
+    // What there is.
+    Lines(Vec<Say>),
+    Identity {
+        name: String,
+        directory: String,
+    },
+    IdentityFailed {
+        name: String,
+        why: String,
+    },
+    NoCertificateYet,
+    Certificate {
+        subject: String,
+        cert_id: String,
+        until: Time,
+        is_current: bool,
+    },
+    Open {
+        work: OpenWork,
+    },
+    WindowUnknown {
+        why: String,
+    },
+    ToBeginWith,
+    ExpiredNow,
+    OpensLater {
+        opens: Time,
+    },
+    OpenNow {
+        days: i64,
+    },
+    DaysLeft {
+        days: i64,
+    },
+    Contract {
+        id: String,
+        name: String,
+    },
+    ContractSubject {
+        id: String,
+        name: String,
+        role: Role,
+        pin: PinState,
+        deferrals: u32,
+        has_order: bool,
+        has_reissue: bool,
+    },
+    ContractCertificate {
+        cert_id: String,
+        state: CertificateState,
+        until: Time,
+    },
 
     Checked {
         ok: usize,
@@ -122,6 +212,10 @@ pub(crate) enum Say {
     },
 
     // What went wrong, and what to do.
+    AtDirectory {
+        text: String,
+        url: String,
+    },
     Next {
         command: String,
         is_administrators: bool,
@@ -169,6 +263,18 @@ pub(crate) enum Say {
         name: String,
         ours: String,
         given: String,
+        file: PathBuf,
+    },
+    NotAgreed,
+    TicketNeeded,
+    FilePassphraseNeeded,
+    CertificatesAreInPem,
+    NoSuchUser {
+        wanted: String,
+        users: String,
+    },
+    NoReissue {
+        name: String,
     },
     OtherKeyStore {
         name: String,

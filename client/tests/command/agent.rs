@@ -103,7 +103,8 @@ fn what_is_due_is_renewed_and_what_is_not_keeps_its_time() {
     // The new certificate has a time of its own, kept over restarts.
     let next = event(&once(&due).done(), "appointed");
     assert_eq!(next["certID"], renewed["certID"]);
-    assert_eq!(event(&once(&due).done(), "appointed"), with_time_of(&next, &once(&due)));
+    let again = once(&due).done();
+    assert_eq!(event(&again, "appointed"), with_time_of(&next, &again));
     let waiting = customer(&bank, NOT_DUE);
     let ran = once(&waiting).done();
     assert!(!has(&ran, "renewing"), "{ran:?}");

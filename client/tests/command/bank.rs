@@ -1,5 +1,8 @@
 //! A bank on a loopback port, in this process.
 
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
 
 use koshin_client::clock::{Clock, SystemClock};
@@ -48,7 +51,7 @@ impl Bank {
             origin: &Origin::parse(origin).unwrap(),
             listen: "127.0.0.1:0".parse().unwrap(),
             transport,
-            metrics: None,
+            metrics: Some("127.0.0.1:0".parse().unwrap()),
             policy: "seed",
             testing: true,
             passphrase: None,
@@ -87,6 +90,22 @@ impl Bank {
             Answer::Made(made) => *made,
             Answer::Cannot { cannot } => panic!("{cannot}"),
         }
+    }
+
+    /// The requests that it had, by operation.
+    pub fn requests(&self) -> BTreeMap<String, u32> {
+        let mut stream = TcpStream::connect(self.running.metrics_address().unwrap()).unwrap();
+        let get = b"GET /metrics HTTP/1.1\r\nHost: bank\r\nConnection: close\r\n\r\n";
+        stream.write_all(get).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let mut requests = BTreeMap::new();
+        for line in text.lines().filter(|line| line.starts_with("koshin_requests_total{")) {
+            let operation = line.split('"').nth(1).unwrap().to_owned();
+            let count: u32 = line.rsplit(' ').next().unwrap().parse().unwrap();
+            *requests.entry(operation).or_default() += count;
+        }
+        requests
     }
 
     /// Somebody with the files that the bank gave, and nothing imported.

@@ -5,12 +5,22 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
+use koshin_client::consent::{AskEnrollment, AskKey, AskPin, Choice, Consent};
+use koshin_client::files::Real;
+use koshin_client::identity::Identity;
+use koshin_client::keystore::FileStore;
+use koshin_client::{Client, Error, Later, Renewal};
+use koshin_protocol::certificate::Certificate;
+use koshin_protocol::notice::Notice;
+use koshin_protocol::pin::Pin;
 use koshin_server::provision::Made;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::bank::{Bank, PIN};
+use crate::schema;
 
 /// What the program did.
 #[derive(Debug)]
@@ -35,11 +45,17 @@ impl Ran {
         assert!(self.err.contains(said), "{said:?} is not in {self:?}");
     }
 
-    /// Its lines of JSON.
+    /// Its lines of JSON, each of the form that the schema says.
     #[track_caller]
     pub fn events(&self) -> Vec<Value> {
         let lines = self.out.lines();
-        lines.map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect()
+        lines
+            .map(|line| {
+                let event = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
+                schema::check(&event);
+                event
+            })
+            .collect()
     }
 
     /// The last line of JSON.
@@ -113,6 +129,18 @@ impl Customer {
         ran(child.wait_with_output().unwrap())
     }
 
+    /// Begins a renewal and leaves it when the certificate is there and not in use.
+    pub fn begins(&self, bank: &Bank) {
+        let folder = self.path("home/default");
+        let identity =
+            Identity::open(Arc::new(Real), Arc::new(FileStore::plain()), &folder).unwrap();
+        let outcome = bank.runtime.block_on(async {
+            let client = Client::builder(identity).consent(Hesitant).build().await.unwrap();
+            client.renew(Renewal::default()).await
+        });
+        assert!(matches!(outcome, Err(Error::Declined(_))), "{outcome:?}");
+    }
+
     /// `import` with the bank's directory and roots, and further arguments.
     pub fn import(&self, arguments: &[&str]) -> Ran {
         let roots = self.roots.to_str().unwrap();
@@ -122,6 +150,32 @@ impl Customer {
 
     pub fn imports(&self) {
         self.import(&["key.pem", "certificate.pem"]).done();
+    }
+}
+
+/// Somebody who agrees to the new key and not to the new certificate.
+#[derive(Debug)]
+struct Hesitant;
+
+impl Consent for Hesitant {
+    fn pin<'a>(&'a self, _: &'a AskPin) -> Later<'a, Option<Pin>> {
+        Box::pin(async { Some(Pin::new(PIN.to_owned())) })
+    }
+
+    fn notice<'a>(&'a self, _: &'a Notice) -> Later<'a, Choice> {
+        Box::pin(async { Choice::Renew })
+    }
+
+    fn make_key<'a>(&'a self, _: &'a AskKey) -> Later<'a, bool> {
+        Box::pin(async { true })
+    }
+
+    fn install<'a>(&'a self, _: &'a Certificate) -> Later<'a, bool> {
+        Box::pin(async { false })
+    }
+
+    fn enroll<'a>(&'a self, _: &'a AskEnrollment) -> Later<'a, bool> {
+        Box::pin(async { false })
     }
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use koshin_client::pem;
 use koshin_protocol::certificate::Certificate;
 
-use crate::bank::{Bank, PIN};
+use crate::bank::{Bank, PIN, in_days};
 use crate::customer::{Customer, finish};
 
 /// The certificate that `current` leads to.
@@ -98,4 +98,17 @@ fn over_tls_the_bank_is_trusted_by_the_roots_that_were_given() {
         .import(&["--tls-trust", roots, "--identity", "hanako", "key.pem", "certificate.pem"])
         .done();
     customer.with_pin(&["renew", "--yes", "--identity", "hanako"]).done();
+}
+
+#[test]
+fn a_renewal_is_four_requests() {
+    let bank = Bank::open();
+    let customer = Customer::new(&bank, Some(&bank.makes("user", in_days(20))));
+    customer.import(&["--offline", "key.pem", "certificate.pem"]).done();
+    assert_eq!(bank.requests().values().sum::<u32>(), 0);
+    customer.with_pin(&["renew", "--yes"]).done();
+    let requests = bank.requests();
+    let made: Vec<_> = requests.iter().map(|(name, count)| (name.as_str(), *count)).collect();
+    let signed = ["koshin-confirm+jws", "koshin-new-order+jws", "koshin-new-session+jws"];
+    assert_eq!(made, [("directory", 1), (signed[0], 1), (signed[1], 1), (signed[2], 1)]);
 }

@@ -20,6 +20,8 @@ mod broken_files;
 #[allow(dead_code, reason = "shared with the tests of the command")]
 #[path = "../command/customer.rs"]
 mod customer;
+#[path = "../command/schema.rs"]
+mod schema;
 
 mod broken;
 mod campaign;

@@ -4,6 +4,7 @@ use koshin_client::import::ImportError;
 
 use super::Say;
 use crate::cli::language::Tongue;
+use crate::cli::open_work::Work;
 
 /// The words for something to say.
 #[expect(clippy::too_many_lines, reason = "one list of texts, which is read as a list")]
@@ -55,6 +56,17 @@ pub(crate) fn text(say: &Say, tongue: &Tongue) -> String {
              \x20 Name: {name}\n\
              Is this your bank and your name? [y/n] "
         ),
+        Say::AskTicket => "Enrollment ticket (koshin-ticket:..., not shown): ".to_owned(),
+        Say::AskRollback => "Taking the renewal back revokes the new certificate; the old one counts again.\nTake it back? [y/n] ".to_owned(),
+        Say::AskRevoke => "A revoked certificate cannot be used again, and only a reissue gives a new one.\nRevoke it? [y/n] ".to_owned(),
+        Say::AskReissue { name, reason } => format!(
+            "{}\n\x20 User: {name}\n\x20 Reason: {reason}\nReissue? [y/n] ",
+            if reason.revokes_at_once() {
+                "The user's certificates are revoked at once, open renewals end, and a ticket is made."
+            } else {
+                "The user's open renewals end, and a ticket is made; the certificates are revoked once it was used."
+            }
+        ),
         Say::AskKeyStore => "Where shall keys be kept?\n\
              \x20 1  file: PEM files, protected by their permissions\n\
              \x20 2  pkcs12: PKCS#12 files under a passphrase\n\
@@ -63,6 +75,7 @@ pub(crate) fn text(say: &Say, tongue: &Tongue) -> String {
         Say::AskKeyPassphrase => "Passphrase of the key store: ".to_owned(),
         Say::AskNewKeyPassphrase => "New passphrase for the key store: ".to_owned(),
         Say::AskFilePassphrase => "Passphrase of the file: ".to_owned(),
+        Say::AskNewFilePassphrase => "New passphrase for the file: ".to_owned(),
         Say::AskAgain => "The same again: ".to_owned(),
         Say::AnswerYesOrNo => "Please answer y or n.".to_owned(),
         Say::AnswerOneOrTwo => "Please answer 1 or 2.".to_owned(),
@@ -147,10 +160,86 @@ pub(crate) fn text(say: &Say, tongue: &Tongue) -> String {
         Say::Looked { identities, is_well: false } => {
             format!("looked at {identities}, with problems: see above, or `koshin doctor`")
         }
+        Say::Exported { file, subject, has_clear_key } => {
+            let mut lines = vec![format!("Written: {}\n  Certificate of: {subject}", file.display())];
+            if *has_clear_key {
+                lines.push("Its key is in clear. Remove the file once it has been taken in elsewhere.".to_owned());
+            }
+            lines.join("\n")
+        }
+        Say::Revoked { certificates, is_own } => {
+            let mut lines = vec![format!("Revoked: {}", certificates.join(", "))];
+            if *is_own {
+                lines.push("Ask an administrator of your contract, or the branch, for a reissue; then: koshin enroll".to_owned());
+            }
+            lines.join("\n")
+        }
+        Say::Reissued { name, expires, ticket, qr, file } => {
+            let mut lines = vec![format!("{name} may enroll anew, until {}.", time(*expires))];
+            if let Some(ticket) = ticket {
+                lines.push("The ticket, shown this once; hand it over as you would a password:".to_owned());
+                lines.push(format!("\n{ticket}\n"));
+            }
+            lines.extend(qr.clone());
+            if let Some(file) = file {
+                lines.push(format!("The ticket is in {}; hand it over as you would a password.", file.display()));
+            }
+            lines.push("Next, by the user: koshin enroll".to_owned());
+            lines.join("\n")
+        }
+        Say::ReissueCanceled { name, status } => {
+            format!("The reissue of {name} is {status}; its ticket cannot be used.")
+        }
+        Say::Unlocked { name } => format!("The PIN of {name} may be tried again."),
+
+        Say::Lines(lines) => {
+            lines.iter().map(|line| tongue.say(line)).collect::<Vec<_>>().join("\n")
+        }
+        Say::Identity { name, directory } => format!("{name}  at {directory}"),
+        Say::IdentityFailed { name, why } => format!("{name}\n  cannot be looked at: {why}"),
+        Say::NoCertificateYet => "  no certificate yet".to_owned(),
+        Say::Certificate { subject, cert_id, until, is_current: true } => {
+            format!("* {subject}\n    valid until {}, in use  {cert_id}", time(*until))
+        }
+        Say::Certificate { subject, cert_id, until, is_current: false } => {
+            format!("  {subject}\n    until {}, not in use  {cert_id}", time(*until))
+        }
+        Say::Open { work } => {
+            let begun = work.begun.map_or_else(String::new, |at| format!(", begun {}", time(at)));
+            let what = match work.what {
+                Work::Key => "a new key is there, and what became of its renewal is to be found out",
+                Work::Renewal => "a renewal is under way",
+                Work::Enrollment => "an enrollment is under way",
+                Work::Cancel => "a cancel is not finished",
+                Work::Rollback => "a rollback is not finished",
+            };
+            format!("  {what}{begun}")
+        }
+        Say::WindowUnknown { why } => format!("  when its renewal opens is not known: {why}"),
+        Say::ToBeginWith => "  to begin with, import the certificate that you have, or enroll with a ticket".to_owned(),
+        Say::ExpiredNow => "  it has expired: ask an administrator of your contract, or the branch, for a reissue, and enroll with the ticket".to_owned(),
+        Say::OpensLater { opens } => format!("  renewal opens: {}; nothing to do until then", time(*opens)),
+        Say::OpenNow { days } => format!("  it can be renewed now; days left: {days}"),
+        Say::DaysLeft { days } => format!("  days left: {days}"),
+        Say::Contract { id, name } => format!("Contract {id}  {name}"),
+        Say::ContractSubject { id, name, role, pin, deferrals, has_order, has_reissue } => {
+            let mut parts = vec![format!("  {id}  {role}  {name}  PIN {}", pin.as_str())];
+            if *deferrals > 0 {
+                parts.push(format!("deferred {deferrals} times"));
+            }
+            parts.extend(has_order.then(|| "renewal under way".to_owned()));
+            parts.extend(has_reissue.then(|| "ticket open".to_owned()));
+            parts.join("  ")
+        }
+        Say::ContractCertificate { cert_id, state, until } => {
+            format!("    {cert_id}  {state}, until {}", time(*until))
+        }
+
         Say::Next { command, is_administrators: false } => format!("Next: {command}"),
         Say::Next { command, is_administrators: true } => {
             format!("Next, by an administrator of your contract: {command}")
         }
+        Say::AtDirectory { text, url } => format!("{text}\nAsked for the bank's directory: {url}"),
         Say::File { path, detail } => format!("{}: {detail}", path.display()),
         Say::NoHome => "there is no home directory; name a folder with --home".to_owned(),
         Say::NoIdentity { home } => format!(
@@ -188,9 +277,16 @@ pub(crate) fn text(say: &Say, tongue: &Tongue) -> String {
             time(*ours),
             time(*found)
         ),
-        Say::OtherDirectory { name, ours, given } => format!(
-            "the identity {name} is for the bank at {ours}, not {given}; give that one an identity of its own with --identity NAME"
+        Say::OtherDirectory { name, ours, given, file } => format!(
+            "the identity {name} is for the bank at {ours}, not {given}; give that one an identity of its own with --identity NAME, or correct `directory` in {}",
+            file.display()
         ),
+        Say::NotAgreed => "not agreed; nothing was changed".to_owned(),
+        Say::TicketNeeded => "the ticket is needed: give its file, - for standard input, or KOSHIN_TICKET".to_owned(),
+        Say::FilePassphraseNeeded => "a PKCS#12 file needs a passphrase; give it with --passphrase-file FILE or --passphrase-fd N".to_owned(),
+        Say::CertificatesAreInPem => "certificates without the key are written in PEM; leave --format out, or name a .pem file".to_owned(),
+        Say::NoSuchUser { wanted, users } => format!("there is no user {wanted} in the contract; there are:\n  {users}"),
+        Say::NoReissue { name } => format!("there is no open reissue of {name}"),
         Say::OtherKeyStore { name, ours } => format!(
             "the identity {name} keeps its keys in `{ours}`; for another store set up another identity with --identity NAME"
         ),

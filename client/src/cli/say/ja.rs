@@ -1,7 +1,12 @@
 //! 日本語: Japanese, in the words of SPEC.md, annex C.
 
+use koshin_protocol::certificate_entry::CertificateState;
+use koshin_protocol::contract::PinState;
+use koshin_protocol::subject::Role;
+
 use super::Say;
 use crate::cli::language::Tongue;
+use crate::cli::open_work::Work;
 
 /// The words for something to say.
 #[expect(clippy::too_many_lines, reason = "one list of texts, which is read as a list")]
@@ -54,6 +59,17 @@ pub(crate) fn text(say: &Say, tongue: &Tongue) -> String {
              \x20 名義: {name}\n\
              お取引の銀行とご自身の名義に間違いありませんか？ [y/n] "
         ),
+        Say::AskTicket => "取得用紙の文字列（koshin-ticket:...、画面には表示されません）: ".to_owned(),
+        Say::AskRollback => "更新を取り消すと新しい電子証明書は失効し、更新前の電子証明書が再び有効になります。\n更新を取り消しますか？ [y/n] ".to_owned(),
+        Say::AskRevoke => "失効した電子証明書は二度と使用できません。新しい電子証明書には再発行が必要です。\n失効させますか？ [y/n] ".to_owned(),
+        Say::AskReissue { name, reason } => format!(
+            "{}\n\x20 利用者: {name}\n\x20 理由: {reason}\n再発行（初期化）しますか？ [y/n] ",
+            if reason.revokes_at_once() {
+                "利用者の電子証明書は直ちに失効し、手続き中の更新は終了します。取得用紙を作成します。"
+            } else {
+                "手続き中の更新は終了します。取得用紙を作成します。利用者の電子証明書は取得後に失効します。"
+            }
+        ),
         Say::AskKeyStore => "格納先を選んでください（必須）。\n\
              \x20 1  file: PEMファイル（アクセス権で保護）\n\
              \x20 2  pkcs12: PKCS#12ファイル（パスフレーズで保護）\n\
@@ -62,6 +78,7 @@ pub(crate) fn text(say: &Say, tongue: &Tongue) -> String {
         Say::AskKeyPassphrase => "格納先のパスフレーズ: ".to_owned(),
         Say::AskNewKeyPassphrase => "格納先の新しいパスフレーズ: ".to_owned(),
         Say::AskFilePassphrase => "ファイルのパスフレーズ: ".to_owned(),
+        Say::AskNewFilePassphrase => "ファイルの新しいパスフレーズ: ".to_owned(),
         Say::AskAgain => "もう一度入力してください: ".to_owned(),
         Say::AnswerYesOrNo => "y（はい）か n（いいえ）で答えてください。".to_owned(),
         Say::AnswerOneOrTwo => "1 か 2 で答えてください。".to_owned(),
@@ -151,10 +168,102 @@ pub(crate) fn text(say: &Say, tongue: &Tongue) -> String {
         Say::Looked { identities, is_well: false } => {
             format!("{identities}件を確認しました。問題があります。上の行か `koshin doctor` をご覧ください。")
         }
+        Say::Exported { file, subject, has_clear_key } => {
+            let mut lines = vec![format!("書き出しました: {}\n  名義: {subject}", file.display())];
+            if *has_clear_key {
+                lines.push("秘密鍵は暗号化されていません。他のソフトウェアに取り込んだ後は削除してください。".to_owned());
+            }
+            lines.join("\n")
+        }
+        Say::Revoked { certificates, is_own } => {
+            let mut lines = vec![format!("失効しました: {}", certificates.join("、"))];
+            if *is_own {
+                lines.push("契約法人の管理者（管理者の方は取引店）に再発行を依頼し、取得用紙で取得してください: koshin enroll".to_owned());
+            }
+            lines.join("\n")
+        }
+        Say::Reissued { name, expires, ticket, qr, file } => {
+            let mut lines = vec![format!("{name} は {} まで電子証明書を取得できます。", time(*expires))];
+            if let Some(ticket) = ticket {
+                lines.push("取得用紙（表示は今回限り）。暗証番号と同じように渡してください:".to_owned());
+                lines.push(format!("\n{ticket}\n"));
+            }
+            lines.extend(qr.clone());
+            if let Some(file) = file {
+                lines.push(format!("取得用紙を {} に書き出しました。暗証番号と同じように渡してください。", file.display()));
+            }
+            lines.push("次の操作（利用者）: koshin enroll".to_owned());
+            lines.join("\n")
+        }
+        Say::ReissueCanceled { name, status } => {
+            format!("{name} の再発行を取り消しました（{status}）。取得用紙は使用できません。")
+        }
+        Say::Unlocked { name } => format!("{name} の利用者暗証番号のロックを解除しました。"),
+
+        Say::Lines(lines) => {
+            lines.iter().map(|line| tongue.say(line)).collect::<Vec<_>>().join("\n")
+        }
+        Say::Identity { name, directory } => format!("{name}  （{directory}）"),
+        Say::IdentityFailed { name, why } => format!("{name}\n  確認できません: {why}"),
+        Say::NoCertificateYet => "  電子証明書はまだありません".to_owned(),
+        Say::Certificate { subject, cert_id, until, is_current: true } => {
+            format!("* {subject}\n    有効期限 {}、使用中  {cert_id}", time(*until))
+        }
+        Say::Certificate { subject, cert_id, until, is_current: false } => {
+            format!("  {subject}\n    有効期限 {}、使用しません  {cert_id}", time(*until))
+        }
+        Say::Open { work } => {
+            let begun = work.begun.map_or_else(String::new, |at| format!("（開始 {}）", time(at)));
+            let what = match work.what {
+                Work::Key => "新しい鍵があります。更新の状況を確認する必要があります",
+                Work::Renewal => "更新の手続き中です",
+                Work::Enrollment => "取得の手続き中です",
+                Work::Cancel => "更新の中止が完了していません",
+                Work::Rollback => "更新の取り消しが完了していません",
+            };
+            format!("  {what}{begun}")
+        }
+        Say::WindowUnknown { why } => format!("  更新可能期間は確認できませんでした: {why}"),
+        Say::ToBeginWith => "  お持ちの電子証明書を取り込むか、取得用紙で取得してください".to_owned(),
+        Say::ExpiredNow => "  有効期限が過ぎています。契約法人の管理者（管理者の方は取引店）に再発行を依頼し、取得用紙で取得してください".to_owned(),
+        Say::OpensLater { opens } => format!("  更新可能期間の開始: {}。それまで手続きは不要です", time(*opens)),
+        Say::OpenNow { days } => format!("  更新できます（残り{days}日）"),
+        Say::DaysLeft { days } => format!("  残り{days}日"),
+        Say::Contract { id, name } => format!("契約法人 {id}  {name}"),
+        Say::ContractSubject { id, name, role, pin, deferrals, has_order, has_reissue } => {
+            let role = match role {
+                Role::Administrator => "管理者",
+                Role::User => "利用者",
+            };
+            let pin = match pin {
+                PinState::None => "なし",
+                PinState::Set => "あり",
+                PinState::Locked => "ロック中",
+            };
+            let mut parts = vec![format!("  {id}  {role}  {name}  暗証番号: {pin}")];
+            if *deferrals > 0 {
+                parts.push(format!("延期{deferrals}回"));
+            }
+            parts.extend(has_order.then(|| "更新の手続き中".to_owned()));
+            parts.extend(has_reissue.then(|| "取得用紙あり".to_owned()));
+            parts.join("  ")
+        }
+        Say::ContractCertificate { cert_id, state, until } => {
+            let state = match state {
+                CertificateState::Unconfirmed => "確認待ち",
+                CertificateState::Current => "現在有効",
+                CertificateState::Superseded => "更新済み",
+                CertificateState::Revoked => "失効",
+                CertificateState::Expired => "期限切れ",
+            };
+            format!("    {cert_id}  {state}、有効期限 {}", time(*until))
+        }
+
         Say::Next { command, is_administrators: false } => format!("次の操作: {command}"),
         Say::Next { command, is_administrators: true } => {
             format!("次の操作（契約法人の管理者）: {command}")
         }
+        Say::AtDirectory { text, url } => format!("{text}\n銀行のディレクトリ: {url}"),
         Say::File { path, detail } => format!("{}: {detail}", path.display()),
         Say::NoHome => "ホームディレクトリがありません。--home でフォルダーを指定してください".to_owned(),
         Say::NoIdentity { home } => format!(
@@ -193,9 +302,16 @@ pub(crate) fn text(say: &Say, tongue: &Tongue) -> String {
             time(*ours),
             time(*found)
         ),
-        Say::OtherDirectory { name, ours, given } => format!(
-            "設定 {name} の銀行は {ours} です（指定: {given}）。--identity 名前 で別の設定にしてください"
+        Say::OtherDirectory { name, ours, given, file } => format!(
+            "設定 {name} の銀行は {ours} です（指定: {given}）。--identity 名前 で別の設定にするか、{} の `directory` を直してください",
+            file.display()
         ),
+        Say::NotAgreed => "同意がありません。何も変更していません".to_owned(),
+        Say::TicketNeeded => "取得用紙が必要です。ファイル、-（標準入力）か KOSHIN_TICKET で渡してください".to_owned(),
+        Say::FilePassphraseNeeded => "PKCS#12ファイルにはパスフレーズが必要です。--passphrase-file ファイル か --passphrase-fd 番号 で渡してください".to_owned(),
+        Say::CertificatesAreInPem => "秘密鍵を含まない場合はPEM形式です。--format を外すか .pem のファイル名にしてください".to_owned(),
+        Say::NoSuchUser { wanted, users } => format!("{wanted} という利用者はいません。契約法人の利用者:\n  {users}"),
+        Say::NoReissue { name } => format!("{name} の再発行の手続きはありません"),
         Say::OtherKeyStore { name, ours } => format!(
             "設定 {name} の格納先は `{ours}` です。別の格納先を使うには --identity 名前 で別の設定にしてください"
         ),
