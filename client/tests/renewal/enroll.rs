@@ -1,11 +1,18 @@
 //! An administrator permits, a user enrolls.
 
+use std::sync::{Arc, Mutex};
+
 use koshin_client::error::{Class, Error};
 use koshin_client::{Outcome, Renewal};
+use koshin_protocol::base64url;
 use koshin_protocol::cert_id::CertId;
+use koshin_protocol::certificate::Name;
+use koshin_protocol::csr::Csr;
 use koshin_protocol::problem::Token;
 use koshin_protocol::revocation::Reason;
 use koshin_protocol::subject::Role;
+use koshin_protocol::verify::default_verifier;
+use serde_json::Value;
 
 use crate::scene::{Answers, Bank, renewed, wire};
 
@@ -105,4 +112,39 @@ async fn a_pin_is_changed() {
     let answers = Answers { pins: vec!["234242"], ..Answers::default() };
     let outcome = user.answering(answers).await.renew(Renewal::default()).await.unwrap();
     assert!(matches!(outcome, Outcome::Renewed(_)), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn the_name_of_a_ticket_is_encoded_as_the_bank_expects_it() {
+    let bank = Bank::open().await;
+    let admin = bank.administrator().await;
+    let (made, _) = bank.known_user().await;
+    let ticket = bank.ticket(&admin.client().await, &made.subject).await;
+    let (again, wire) = (bank.person("again", None), wire());
+    let sent = Arc::<Mutex<Vec<u8>>>::default();
+    let kept = Arc::clone(&sent);
+    wire.tamper(move |request, response| {
+        if response.is_none() && request.url.as_str().ends_with("new-enrollment") {
+            let jws: Value = serde_json::from_slice(&request.body).unwrap();
+            let payload = base64url::decode(jws["payload"].as_str().unwrap()).unwrap();
+            let payload: Value = serde_json::from_slice(&payload).unwrap();
+            *kept.lock().unwrap() = base64url::decode(payload["csr"].as_str().unwrap()).unwrap();
+        }
+        None
+    });
+    renewed(again.by(wire).await.enroll(&ticket).await);
+    let csr = Csr::from_der(&sent.lock().unwrap(), default_verifier()).unwrap();
+    assert_eq!(csr.subject().as_str(), ticket.name.as_str());
+    let name: Name = ticket.name.as_str().parse().unwrap();
+    assert_eq!(csr.subject().der(), name.der());
+    // What may stand in a ticket, and the type of each value: C, DC, any other, and one that is given in DER.
+    let name: Name = "CN=x,DC=example,C=JP,1.3.6.1.4.1.1466.0=#04024869".parse().unwrap();
+    for part in [
+        &b"\x06\x03\x55\x04\x06\x13\x02JP"[..],
+        b"\x06\x0a\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19\x16\x07example",
+        b"\x06\x03\x55\x04\x03\x0c\x01x",
+        b"\x04\x02Hi",
+    ] {
+        assert!(name.der().windows(part.len()).any(|window| window == part), "{part:x?}");
+    }
 }
