@@ -156,6 +156,9 @@ class Run:
                 kept["receipt"] = order["receipt"]
         except (KeyError, ValueError) as error:
             say("the receipt is not taken: %s" % error)
+        if order["status"] == "completed" and kept["receipt"] is None:
+            # Whoever stands in between could have written that it is completed (CLI-97).
+            raise Ended(LATER, "the receipt of the completed order proves nothing; the renewal can be resumed")
         if "error" in order:
             told = problem.Answer(order["error"])
             kept["error"] = told.token
