@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use crate::scene::{Answers, Bank, renewed, wire};
 
+// [ENR-17]
 #[tokio::test]
 async fn a_user_who_lost_everything_enrolls_with_a_ticket_of_the_administrator() {
     let bank = Bank::open().await;

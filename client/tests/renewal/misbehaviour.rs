@@ -312,6 +312,7 @@ async fn an_order_that_is_denied_by_its_key_and_told_of_at_logon_is_taken_up_all
     assert_eq!(sent_to(&wire, "find-order"), 1);
 }
 
+// [SES-09]
 #[tokio::test]
 async fn a_session_of_somebody_else_is_refused() {
     let bank = Bank::open().await;
@@ -353,6 +354,7 @@ async fn an_answer_with_the_same_member_twice_or_cut_short_is_none() {
     }
 }
 
+// [DIR-03]
 #[tokio::test]
 async fn a_directory_of_another_version_stops_everything() {
     let bank = Bank::open().await;
