@@ -16,6 +16,7 @@ fn current(customer: &Customer) -> Certificate {
     Certificate::from_der(&sections[0].der).unwrap()
 }
 
+// [CLI-96]
 #[test]
 fn a_certificate_is_renewed_by_one_command_and_the_end_says_what_counts_now() {
     let bank = Bank::open();

@@ -2,6 +2,7 @@
 
 use crate::bank::{Bank, PIN};
 
+// [CLI-73]
 #[test]
 fn the_certificate_to_use_comes_first_and_the_replaced_one_is_hidden_once_it_expired() {
     let bank = Bank::open();

@@ -88,6 +88,7 @@ impl Terminal {
     }
 }
 
+// [CLI-15] [CLI-96]
 #[test]
 fn a_renewal_goes_through_the_steps_of_the_banks_own_procedure() {
     let bank = Bank::open();
@@ -158,6 +159,7 @@ fn an_import_asks_for_what_it_needs() {
     terminal.ends(0);
 }
 
+// [COD-12]
 #[test]
 fn an_enrollment_shows_the_bank_and_the_name_before_anything_is_set_up() {
     let bank = Bank::open();
