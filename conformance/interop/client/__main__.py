@@ -32,6 +32,8 @@ class Settings:
 def main():
     try:
         settings = Settings(os.environ)
+        if settings.action is enrollment.enroll:
+            enrollment.read_ticket(settings)
         store = Store(settings.state)
         store.bind(settings.directory)
         run = Run(store, settings)

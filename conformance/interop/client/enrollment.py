@@ -10,7 +10,7 @@ from .run import environment
 
 
 def enroll(run):
-    ticket = _ticket(run)
+    ticket = read_ticket(run.settings)
     generation = _of_reissue(run, ticket.reissue) or _new_generation(run, ticket)
     if generation.is_open():
         order = run.find(generation) or place(run, generation)
@@ -37,12 +37,13 @@ def place(run, generation):
     return order
 
 
-def _ticket(run):
+def read_ticket(settings):
+    """The ticket, or Ended before anything is sent (COD-01, COD-11)."""
     try:
-        ticket = enrollment.read_ticket(run.settings.ticket or "")
+        ticket = enrollment.read_ticket(settings.ticket or "")
     except ValueError as error:
         raise Ended(USAGE, "KOSHIN_TICKET is no ticket: %s" % error) from error
-    if ticket.directory != run.settings.directory:
+    if ticket.directory != settings.directory:
         raise Ended(USAGE, "the ticket is of another directory than was configured: " + ticket.directory)
     return ticket
 

@@ -188,6 +188,9 @@ def _place(run, generation, session):
     if session.pair.cert_id != request["replaces"]:
         run.abandon(generation, "neverPlaced")
         return None
+    if generation.pair() is not None:  # a restored bank forgot the order: its key is not used in another (CLI-33)
+        run.abandon(generation, "forgotten")
+        return None
     payload = {"replaces": request["replaces"], "keyStore": request["keyStore"], "csr": request["csr"]}
     try:
         order = run.bank.place(operation.NEW_ORDER, payload, session.signer)

@@ -7,7 +7,8 @@ from .outcome import ACT, Ended, NoAnswer, Refusal, say
 
 def cancel(run):
     """Cancels the client's own open order."""
-    finish_intents(run)
+    if "cancel" in finish_intents(run):
+        return  # it was begun before, and is done now
     generation = next((one for one in run.store.generations() if one.is_open()), None)
     if generation is None:
         generation = _own_open_order(run)
@@ -18,7 +19,8 @@ def cancel(run):
 
 def rollback(run):
     """Takes the completed renewal of the current pair back."""
-    finish_intents(run)
+    if "rollback" in finish_intents(run):
+        return  # it was begun before, and is done now
     generation = run.store.current()
     request = generation.read("request") if generation else None
     if not request or request["kind"] != "renewal":
@@ -33,12 +35,15 @@ def rollback(run):
 
 
 def finish_intents(run):
-    """CLI-85: what was begun before is finished first."""
+    """CLI-85: what was begun before is finished first. Gives what succeeded."""
+    done = set()
     for generation in run.store.generations():
         intent = generation.read("intent")
         if intent and generation.private():
             finish = {"cancel": _finish_cancel, "rollback": _finish_rollback}[intent["do"]]
-            finish(run, generation)
+            if finish(run, generation):
+                done.add(intent["do"])
+    return done
 
 
 def _own_open_order(run):
