@@ -8,6 +8,7 @@
 
 pub mod answer;
 pub mod bank;
+pub mod csr;
 pub mod deed;
 pub mod draft;
 pub mod good;
@@ -26,6 +27,14 @@ mod s05_6_nonces;
 mod s05_7_checks;
 mod s05_8_limits;
 mod s05_9_headers;
+mod s06_1_algorithms;
+mod s06_3_csr;
+mod s06_4_certificates;
+mod s06_6_crls;
+mod s07_1_directory;
+mod s07_4_session;
+mod s07_8_order;
+mod s07_11_cancel;
 mod s08_windows;
 mod s09_pin;
 mod s09_sessions;
@@ -53,6 +62,14 @@ pub fn cases() -> Vec<Case<Bank>> {
         s05_7_checks::cases(),
         s05_8_limits::cases(),
         s05_9_headers::cases(),
+        s06_1_algorithms::cases(),
+        s06_3_csr::cases(),
+        s06_4_certificates::cases(),
+        s06_6_crls::cases(),
+        s07_1_directory::cases(),
+        s07_4_session::cases(),
+        s07_8_order::cases(),
+        s07_11_cancel::cases(),
         s08_windows::cases(),
         s09_pin::cases(),
         s09_sessions::cases(),
@@ -82,3 +99,27 @@ impl Subject for Target {
 
 /// What a run tests: shared by its cases.
 pub type Shared = Arc<Target>;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::requirements::embedded;
+
+    #[test]
+    fn slugs_are_unique_and_requirements_are_of_spec_md() {
+        let mut slugs = BTreeSet::new();
+        for about in cases().into_iter().map(|case| case.about) {
+            assert!(slugs.insert(about.slug.clone()), "{} twice", about.slug);
+            assert!(about.slug.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "/-".contains(c)), "{}", about.slug);
+            assert!(!about.requirements.is_empty(), "{}", about.slug);
+            for id in &about.requirements {
+                let row = embedded(id).unwrap_or_else(|| panic!("{}: {id} is not in SPEC.md", about.slug));
+                assert_ne!(row.actor, "client", "{}: {id} is the client's", about.slug);
+            }
+            assert!(about.sentence.ends_with('.'), "{}: a sentence", about.slug);
+        }
+        assert!(slugs.len() >= 250, "{}", slugs.len());
+    }
+}
