@@ -45,14 +45,27 @@ use crate::provision::{Provided, Provision, Request};
 /// After so long a bank that was started does not start.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What makes seed's policy one for tests: PINs that cost little, and environments, so that one can be refused.
-const CHANGES: [(&str, &str); 2] = [
+/// Which of two policies a bank for tests has: they differ where a bank may choose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Variant {
+    /// Seed's: PINs, a rollback, and a list of environments.
+    Rich,
+    /// Without rollback, asks for no PIN, takes every environment.
+    Plain,
+}
+
+/// What makes seed's policy a rich one for tests: PINs that cost little, and environments, so that one can be refused.
+const RICH: &[(&str, &str)] = &[
     ("[pin]\n", "[pin]\nmemoryKiB = 64\npasses = 1\n"),
     (
         "[window]\n",
         "[[environment]]\nos = \"linux\"\nosVersion = \"5.10\"\n\n[[environment]]\nos = \"windows\"\nosVersion = \"10.0\"\nsoftware = \"example\"\nsoftwareVersion = \"4.2\"\n\n[window]\n",
     ),
 ];
+
+/// What makes it a plain one.
+const PLAIN: &[(&str, &str)] =
+    &[("rollback = \"P7D\"", "rollback = \"off\""), ("required = true", "required = false")];
 
 /// Why our bank cannot be made or had power over.
 #[derive(Debug, thiserror::Error)]
@@ -81,10 +94,10 @@ impl std::fmt::Debug for Koshin {
 
 impl Koshin {
     /// A new bank in an empty folder, for tests; it does not serve yet.
-    pub fn create(folder: &Path, program: &Path) -> Result<Self, KoshinError> {
+    pub fn create(folder: &Path, program: &Path, variant: Variant) -> Result<Self, KoshinError> {
         let port = free_port().map_err(|why| error("a free port", why))?;
         let policy = folder.join("policy.toml");
-        fs::write(&policy, test_policy()?).map_err(|why| error("policy.toml", why))?;
+        fs::write(&policy, test_policy(variant)?).map_err(|why| error("policy.toml", why))?;
         let origin = Origin::parse(&format!("https://localhost:{port}"))
             .ok_or_else(|| error("the origin", "it is none"))?;
         let policy = policy.to_str().ok_or_else(|| error("the folder", "its name is not UTF-8"))?;
@@ -280,11 +293,15 @@ fn config(folder: &Path) -> Result<Config, KoshinError> {
 }
 
 /// The shipped policy `seed`, made fit for tests.
-fn test_policy() -> Result<String, KoshinError> {
+fn test_policy(variant: Variant) -> Result<String, KoshinError> {
     let seed = SHIPPED.iter().find(|(name, _)| *name == "seed");
     let (_, text) = seed.ok_or_else(|| error("policy", "`seed` is not shipped"))?;
     let mut text = (*text).to_owned();
-    for (old, new) in CHANGES {
+    let changes = match variant {
+        Variant::Rich => RICH,
+        Variant::Plain => PLAIN,
+    };
+    for (old, new) in changes {
         if !text.contains(old) {
             return Err(error("policy seed", format_args!("it has no {old:?}")));
         }

@@ -31,10 +31,10 @@ mod s06_1_algorithms;
 mod s06_3_csr;
 mod s06_4_certificates;
 mod s06_6_crls;
+mod s07_11_cancel;
 mod s07_1_directory;
 mod s07_4_session;
 mod s07_8_order;
-mod s07_11_cancel;
 mod s08_windows;
 mod s09_pin;
 mod s09_sessions;
@@ -79,6 +79,18 @@ pub fn cases() -> Vec<Case<Bank>> {
     .collect()
 }
 
+/// A name of the protocol as part of a slug: `new-order` for `newOrder`.
+pub(crate) fn kebab(name: &str) -> String {
+    let mut slug = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() {
+            slug.push('-');
+        }
+        slug.push(letter.to_ascii_lowercase());
+    }
+    slug
+}
+
 /// Begins a case for banks.
 pub(crate) fn case(slug: impl Into<String>, sentence: impl Into<String>) -> Draft {
     Case::<Bank>::new(Side::Server, slug, sentence)
@@ -112,10 +124,18 @@ mod tests {
         let mut slugs = BTreeSet::new();
         for about in cases().into_iter().map(|case| case.about) {
             assert!(slugs.insert(about.slug.clone()), "{} twice", about.slug);
-            assert!(about.slug.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "/-".contains(c)), "{}", about.slug);
+            assert!(
+                about
+                    .slug
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "/-".contains(c)),
+                "{}",
+                about.slug
+            );
             assert!(!about.requirements.is_empty(), "{}", about.slug);
             for id in &about.requirements {
-                let row = embedded(id).unwrap_or_else(|| panic!("{}: {id} is not in SPEC.md", about.slug));
+                let row = embedded(id)
+                    .unwrap_or_else(|| panic!("{}: {id} is not in SPEC.md", about.slug));
                 assert_ne!(row.actor, "client", "{}: {id} is the client's", about.slug);
             }
             assert!(about.sentence.ends_with('.'), "{}: a sentence", about.slug);

@@ -19,8 +19,9 @@ use crate::store::row::{OrderRow, Origin, Reserved, SubjectRow};
 /// What clients are told while an order is `processing`.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// How long one node works on an order before another may take it up.
-const LEASE: Period = Period::from_seconds(30);
+/// How long one node works on an order before it is taken up again, by another or by itself: a customer waits no longer than
+/// this for the certificate of a CA that was slow for a moment. To be asked for the same bytes twice does a CA no harm.
+const LEASE: Period = Period::from_seconds(5);
 
 /// Orders taken up in one round.
 const ROUND: u32 = 64;

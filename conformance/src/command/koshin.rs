@@ -11,7 +11,7 @@ use serde_json::json;
 use super::Failure;
 use crate::adapter::{AdapterError, Answering};
 use crate::control::Control as _;
-use crate::koshin::{self, Koshin, KoshinError};
+use crate::koshin::{self, Koshin, KoshinError, Variant};
 use crate::provision::Provision as _;
 
 const LONG: &str = "\
@@ -39,6 +39,9 @@ enum What {
     Create {
         /// The folder.
         folder: PathBuf,
+        /// Which policy it has.
+        #[arg(long, value_enum, default_value_t = Variant::Rich)]
+        variant: Variant,
     },
     /// Serve it in this process
     Serve {
@@ -71,9 +74,9 @@ impl OwnBank {
     pub(super) fn run(self) -> Result<(), Failure> {
         let program = std::env::current_exe().map_err(impossible)?;
         match self.what {
-            What::Create { folder } => {
+            What::Create { folder, variant } => {
                 std::fs::create_dir_all(&folder).map_err(impossible)?;
-                let bank = Koshin::create(&folder, &program)?;
+                let bank = Koshin::create(&folder, &program, variant)?;
                 println!("{} {}", bank.directory_url(), folder.join("bank/root.pem").display());
             }
             What::Serve { folder } => koshin::serve(&folder)?,

@@ -88,7 +88,8 @@ pub fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
 pub fn der_signature(signature: &[u8]) -> Vec<u8> {
     let integer = |half: &[u8]| {
         let digits = &half[half.iter().take_while(|&&octet| octet == 0).count()..];
-        let sign = if digits.first().is_none_or(|first| first & 0x80 != 0) { &[0][..] } else { &[] };
+        let sign =
+            if digits.first().is_none_or(|first| first & 0x80 != 0) { &[0][..] } else { &[] };
         tlv(0x02, &[sign, digits].concat())
     };
     let (r, s) = signature.split_at(signature.len() / 2);
@@ -104,5 +105,8 @@ pub fn subject_alt_name() -> Vec<u8> {
 /// basicConstraints with `cA` TRUE, as an extension.
 pub fn authority() -> Vec<u8> {
     let constraints = tlv(0x30, &[0x01, 1, 0xff]);
-    tlv(0x30, &[&[0x06, 3, 0x55, 0x1d, 0x13][..], &[0x01, 1, 0xff], &tlv(0x04, &constraints)].concat())
+    tlv(
+        0x30,
+        &[&[0x06, 3, 0x55, 0x1d, 0x13][..], &[0x01, 1, 0xff], &tlv(0x04, &constraints)].concat(),
+    )
 }

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::good::Good;
 use super::refusal::refuses;
-use super::{Bank, case};
+use super::{Bank, case, kebab};
 use crate::case::{Case, Outcome, Prepares as _, Stop, ensure};
 use crate::http::RawConnection;
 
@@ -241,7 +241,7 @@ fn methods() -> Vec<Case<Bank>> {
         .into_iter()
         .map(|(resource, name, method, allowed)| {
             case(
-                format!("method/{resource}-{name}"),
+                format!("method/{}-{name}", kebab(resource)),
                 format!("{method} of {resource} is refused, and `Allow` has {allowed}."),
             )
             .shows(&["HTP-08"])

@@ -14,7 +14,7 @@ use super::draft::By;
 use super::key::{Key, Pair};
 use super::person::{DAY, Person, seconds_after};
 use super::refusal::alike;
-use super::{Bank, case};
+use super::{Bank, case, kebab};
 use crate::case::{Case, Need, Outcome, Prepares as _, Stop, ensure};
 
 /// The cases of this section.
@@ -92,7 +92,7 @@ fn purposes() -> Vec<Case<Bank>> {
     let mut cases: Vec<Case<Bank>> = ["newOrder", "contract", "pin", "revokeCert", "unlock", "newReissue"]
         .into_iter()
         .map(|what| {
-            case(format!("purpose/recovery-{what}"), format!("A recovery session is refused for {what}."))
+            case(format!("purpose/recovery-{}", kebab(what)), format!("A recovery session is refused for {what}."))
                 .shows(&["AUT-03"])
                 .needs(&[Need::Rollback, Need::Full])
                 .run(move |bank: Bank| async move {
@@ -143,7 +143,7 @@ fn roles() -> Vec<Case<Bank>> {
     ["newReissue", "unlock", "revokeCert"]
         .into_iter()
         .map(|what| {
-            case(format!("role/user-{what}"), format!("A user is refused for {what}, and an administrator is not."))
+            case(format!("role/user-{}", kebab(what)), format!("A user is refused for {what}, and an administrator is not."))
                 .shows(&["AUT-04"])
                 .needs(&[Need::Full])
                 .run(move |bank: Bank| async move {

@@ -19,8 +19,20 @@ pub(super) fn cases() -> Vec<Case<Bank>> {
     cases.extend(subjects());
     cases.extend(reused());
     cases.extend(accepted());
-    cases.push(case("csr/one-octet-changed", "A CSR that was changed in one octet is accepted nowhere.").shows(&["CSR-04", "CSR-01"]).run(one_octet));
-    cases.push(case("csr/enrollment-other-key", "An enrollment whose CSR has another key than its `jwk` is refused.").shows(&["CSR-10"]).needs(&[Need::Full]).run(other_key));
+    cases.push(
+        case("csr/one-octet-changed", "A CSR that was changed in one octet is accepted nowhere.")
+            .shows(&["CSR-04", "CSR-01"])
+            .run(one_octet),
+    );
+    cases.push(
+        case(
+            "csr/enrollment-other-key",
+            "An enrollment whose CSR has another key than its `jwk` is refused.",
+        )
+        .shows(&["CSR-10"])
+        .needs(&[Need::Full])
+        .run(other_key),
+    );
     cases
 }
 
@@ -53,7 +65,10 @@ fn forms() -> Vec<Case<Bank>> {
         ("twice", "twice", |der| [&der[..], &der].concat()),
         ("pem", "in PEM", |der| {
             let text = koshin_protocol::base64url::encode_standard(&der);
-            format!("-----BEGIN CERTIFICATE REQUEST-----\n{text}\n-----END CERTIFICATE REQUEST-----\n").into_bytes()
+            format!(
+                "-----BEGIN CERTIFICATE REQUEST-----\n{text}\n-----END CERTIFICATE REQUEST-----\n"
+            )
+            .into_bytes()
         }),
         ("indefinite-length", "in BER of indefinite length", |der| {
             // The outer SEQUENCE has a length of two octets after 0x82 or one after 0x81.
@@ -74,17 +89,23 @@ fn forms() -> Vec<Case<Bank>> {
                 })
         })
         .collect();
-    cases.push(case("csr/certificate", "A certificate in place of a CSR is malformed.").shows(&["CSR-01"]).run(|bank: Bank| async move {
-        let logon = bank.log_on(&bank.user().await?).await?;
-        let der = logon.pair.certificate.der().to_vec();
-        refused(&bank, &logon, &der, Token::Malformed).await.map(drop)
-    }));
-    cases.push(case("csr/version-1", "A CSR of version 1 is malformed.").shows(&["CSR-01"]).run(|bank: Bank| async move {
-        let logon = bank.log_on(&bank.user().await?).await?;
-        let key = Key::new();
-        let csr = Csr { version: 1, ..Csr::new(logon.pair.name(), &key) }.signed(&key);
-        refused(&bank, &logon, &csr, Token::Malformed).await.map(drop)
-    }));
+    cases.push(
+        case("csr/certificate", "A certificate in place of a CSR is malformed.")
+            .shows(&["CSR-01"])
+            .run(|bank: Bank| async move {
+                let logon = bank.log_on(&bank.user().await?).await?;
+                let der = logon.pair.certificate.der().to_vec();
+                refused(&bank, &logon, &der, Token::Malformed).await.map(drop)
+            }),
+    );
+    cases.push(case("csr/version-1", "A CSR of version 1 is malformed.").shows(&["CSR-01"]).run(
+        |bank: Bank| async move {
+            let logon = bank.log_on(&bank.user().await?).await?;
+            let key = Key::new();
+            let csr = Csr { version: 1, ..Csr::new(logon.pair.name(), &key) }.signed(&key);
+            refused(&bank, &logon, &csr, Token::Malformed).await.map(drop)
+        },
+    ));
     cases
 }
 
@@ -111,26 +132,46 @@ fn contents() -> Vec<Case<Bank>> {
             csr.spki[begin] = 1;
             csr.signed(&key)
         }),
-        ("CSR-04", "signed-by-another", "that another key signed", "signature", |name| Csr::new(name, &Key::new()).signed(&Key::new())),
-        ("CSR-04", "signature-of-another", "with the signature of another CSR", "signature", |name| {
-            let key = Key::new();
-            let mut other = Csr::new(name, &key).with_password().signed(&key);
-            let mut csr = Csr::new(name, &key).signed(&key);
-            // The signature is the last element of both: 64 octets and their headers, more or less a zero.
-            let tail = other.split_off(other.len() - 60);
-            let at = csr.len() - 60;
-            csr.truncate(at);
-            csr.extend(tail);
-            csr
+        ("CSR-04", "signed-by-another", "that another key signed", "signature", |name| {
+            Csr::new(name, &Key::new()).signed(&Key::new())
         }),
-        ("CSR-04", "p256-with-sha384", "of a P-256 key said to be signed with SHA-384", "signature", |name| {
-            let key = Key::new();
-            Csr { algorithm: X509Algorithm::EcdsaSha384, ..Csr::new(name, &key) }.signed(&key)
-        }),
-        ("CSR-04", "p384-with-sha256", "of a P-384 key said to be signed with SHA-256", "signature", |name| {
-            let key = Key::of(Algorithm::Es384);
-            Csr { algorithm: X509Algorithm::EcdsaSha256, ..Csr::new(name, &key) }.signed(&key)
-        }),
+        (
+            "CSR-04",
+            "signature-of-another",
+            "with the signature of another CSR",
+            "signature",
+            |name| {
+                let key = Key::new();
+                let mut other = Csr::new(name, &key).with_password().signed(&key);
+                let mut csr = Csr::new(name, &key).signed(&key);
+                // The signature is the last element of both: 64 octets and their headers, more or less a zero.
+                let tail = other.split_off(other.len() - 60);
+                let at = csr.len() - 60;
+                csr.truncate(at);
+                csr.extend(tail);
+                csr
+            },
+        ),
+        (
+            "CSR-04",
+            "p256-with-sha384",
+            "of a P-256 key said to be signed with SHA-384",
+            "signature",
+            |name| {
+                let key = Key::new();
+                Csr { algorithm: X509Algorithm::EcdsaSha384, ..Csr::new(name, &key) }.signed(&key)
+            },
+        ),
+        (
+            "CSR-04",
+            "p384-with-sha256",
+            "of a P-384 key said to be signed with SHA-256",
+            "signature",
+            |name| {
+                let key = Key::of(Algorithm::Es384);
+                Csr { algorithm: X509Algorithm::EcdsaSha256, ..Csr::new(name, &key) }.signed(&key)
+            },
+        ),
         ("CSR-05", "challenge-password", "with a challenge password", "attribute", |name| {
             let key = Key::new();
             Csr::new(name, &key).with_password().signed(&key)
@@ -156,23 +197,26 @@ fn contents() -> Vec<Case<Bank>> {
     WRONG
         .into_iter()
         .map(|(shows, name, said, expected, make)| {
-            case(format!("csr/{name}"), format!("A CSR {said} is refused with reason `{expected}`."))
-                .shows(&[shows])
-                .run(move |bank: Bank| async move {
-                    let needed = match name {
-                        "ed25519-small-order" => Some(KeyType::Ed25519),
-                        "p384-with-sha256" => Some(KeyType::P384),
-                        _ => None,
-                    };
-                    let types = &bank.directory().await?.meta.key_types;
-                    if let Some(missing) = needed.filter(|needed| !types.contains(needed)) {
-                        return Err(Stop::Skipped(format!("this bank issues to no {missing:?} keys")));
-                    }
-                    let logon = bank.log_on(&bank.user().await?).await?;
-                    let csr = make(logon.pair.name());
-                    let problem = refused(&bank, &logon, &csr, Token::BadCsr).await?;
-                    reason(&problem, expected)
-                })
+            case(
+                format!("csr/{name}"),
+                format!("A CSR {said} is refused with reason `{expected}`."),
+            )
+            .shows(&[shows])
+            .run(move |bank: Bank| async move {
+                let needed = match name {
+                    "ed25519-small-order" => Some(KeyType::Ed25519),
+                    "p384-with-sha256" => Some(KeyType::P384),
+                    _ => None,
+                };
+                let types = &bank.directory().await?.meta.key_types;
+                if let Some(missing) = needed.filter(|needed| !types.contains(needed)) {
+                    return Err(Stop::Skipped(format!("this bank issues to no {missing:?} keys")));
+                }
+                let logon = bank.log_on(&bank.user().await?).await?;
+                let csr = make(logon.pair.name());
+                let problem = refused(&bank, &logon, &csr, Token::BadCsr).await?;
+                reason(&problem, expected)
+            })
         })
         .collect()
 }
@@ -181,28 +225,34 @@ fn subjects() -> Vec<Case<Bank>> {
     ["of-another-subject", "other-case", "less-an-attribute", "with-a-space"]
         .into_iter()
         .map(|what| {
-            case(format!("csr/subject-{what}"), "A CSR with another subject than the signer's is refused with reason `subject`.")
-                .shows(&["CSR-08"])
-                .run(move |bank: Bank| async move {
-                    let person = bank.user().await?;
-                    let logon = bank.log_on(&person).await?;
-                    let own = person.pair.name().clone();
-                    let text = own.as_str().to_owned();
-                    let key = Key::new();
-                    let mut csr = Csr::new(&own, &key);
-                    match what {
-                        "of-another-subject" => csr.subject = bank.user().await?.pair.name().der().to_vec(),
-                        "less-an-attribute" => csr.subject = without_first(own.der())?,
-                        _ => {
-                            // Same length, so that the DER stays one: the last letter of the last attribute.
-                            let at = csr.subject.iter().rposition(u8::is_ascii_alphabetic);
-                            let at = at.ok_or_else(|| Stop::Skipped(format!("no letter in {text}")))?;
-                            csr.subject[at] = if what == "other-case" { csr.subject[at] ^ 0x20 } else { b' ' };
-                        }
+            case(
+                format!("csr/subject-{what}"),
+                "A CSR with another subject than the signer's is refused with reason `subject`.",
+            )
+            .shows(&["CSR-08"])
+            .run(move |bank: Bank| async move {
+                let person = bank.user().await?;
+                let logon = bank.log_on(&person).await?;
+                let own = person.pair.name().clone();
+                let text = own.as_str().to_owned();
+                let key = Key::new();
+                let mut csr = Csr::new(&own, &key);
+                match what {
+                    "of-another-subject" => {
+                        csr.subject = bank.user().await?.pair.name().der().to_vec();
                     }
-                    let problem = refused(&bank, &logon, &csr.signed(&key), Token::BadCsr).await?;
-                    reason(&problem, "subject")
-                })
+                    "less-an-attribute" => csr.subject = without_first(own.der())?,
+                    _ => {
+                        // Same length, so that the DER stays one: the last letter of the last attribute.
+                        let at = csr.subject.iter().rposition(u8::is_ascii_alphabetic);
+                        let at = at.ok_or_else(|| Stop::Skipped(format!("no letter in {text}")))?;
+                        csr.subject[at] =
+                            if what == "other-case" { csr.subject[at] ^ 0x20 } else { b' ' };
+                    }
+                }
+                let problem = refused(&bank, &logon, &csr.signed(&key), Token::BadCsr).await?;
+                reason(&problem, "subject")
+            })
         })
         .collect()
 }
@@ -210,7 +260,9 @@ fn subjects() -> Vec<Case<Bank>> {
 /// A name without its first RDN.
 fn without_first(der: &[u8]) -> Outcome<Vec<u8>> {
     let short = || Stop::blocked("the subject's name is longer than this case expects");
-    if der.get(1).is_none_or(|&length| length >= 0x80) || der.get(3).is_none_or(|&length| length >= 0x80) {
+    if der.get(1).is_none_or(|&length| length >= 0x80)
+        || der.get(3).is_none_or(|&length| length >= 0x80)
+    {
         return Err(short());
     }
     let first = usize::from(der[3]) + 2;
@@ -220,71 +272,104 @@ fn without_first(der: &[u8]) -> Outcome<Vec<u8>> {
 fn reused() -> Vec<Case<Bank>> {
     let about = |what: &str| format!("A CSR with the key of {what} is refused.");
     vec![
-        case("key/own-current", about("the certificate to be renewed")).shows(&["CSR-09"]).run(|bank: Bank| async move {
-            let logon = bank.log_on(&bank.user().await?).await?;
-            let csr = logon.pair.key.csr(logon.pair.name());
-            refused(&bank, &logon, &csr, Token::KeyReused).await.map(drop)
-        }),
-        case("key/own-canceled-order", about("an own canceled order, for another certificate")).shows(&["CSR-09"]).run(|bank: Bank| async move {
-            let person = bank.user().await?;
-            let logon = bank.log_on(&person).await?;
-            let placed = bank.order(&logon).await?;
-            bank.cancel(&placed, &logon).await?;
-            // The same key and `replaces` give the canceled order; for a successor it is another order's key.
-            let again: Order = bank.try_order(&logon, &placed.key).await?.object(200)?;
-            ensure(again.url == placed.order.url, "the canceled order", &again.url)?;
-            let other = bank.log_on(&bank.user().await?).await?;
-            let csr = placed.key.csr(other.pair.name());
-            refused(&bank, &other, &csr, Token::KeyReused).await.map(drop)
-        }),
-        case("key/of-another-certificate", about("another subject's certificate")).shows(&["CSR-09"]).run(|bank: Bank| async move {
-            let logon = bank.log_on(&bank.user().await?).await?;
-            let csr = bank.user().await?.pair.key.csr(logon.pair.name());
-            refused(&bank, &logon, &csr, Token::KeyReused).await.map(drop)
-        }),
-        case("key/of-another-order", about("another subject's open order")).shows(&["CSR-09"]).run(|bank: Bank| async move {
-            let other = bank.log_on(&bank.user().await?).await?;
-            let placed = bank.order(&other).await?;
-            let logon = bank.log_on(&bank.user().await?).await?;
-            let csr = placed.key.csr(logon.pair.name());
-            refused(&bank, &logon, &csr, Token::KeyReused).await.map(drop)
-        }),
-        case("key/of-revoked-certificate", about("another subject's revoked certificate")).shows(&["CSR-09"]).run(|bank: Bank| async move {
-            let other = bank.user().await?;
-            bank.revoke_itself(&other.pair, "keyCompromise").await?;
-            let logon = bank.log_on(&bank.user().await?).await?;
-            let csr = other.pair.key.csr(logon.pair.name());
-            refused(&bank, &logon, &csr, Token::KeyReused).await.map(drop)
-        }),
+        case("key/own-current", about("the certificate to be renewed")).shows(&["CSR-09"]).run(
+            |bank: Bank| async move {
+                let logon = bank.log_on(&bank.user().await?).await?;
+                let csr = logon.pair.key.csr(logon.pair.name());
+                refused(&bank, &logon, &csr, Token::KeyReused).await.map(drop)
+            },
+        ),
+        case("key/own-canceled-order", about("an own canceled order, for another certificate"))
+            .shows(&["CSR-09"])
+            .run(|bank: Bank| async move {
+                let person = bank.user().await?;
+                let logon = bank.log_on(&person).await?;
+                let placed = bank.order(&logon).await?;
+                bank.cancel(&placed, &logon).await?;
+                // The same key and `replaces` give the canceled order; for a successor it is another order's key.
+                let again: Order = bank.try_order(&logon, &placed.key).await?.object(200)?;
+                ensure(again.url == placed.order.url, "the canceled order", &again.url)?;
+                let other = bank.log_on(&bank.user().await?).await?;
+                let csr = placed.key.csr(other.pair.name());
+                refused(&bank, &other, &csr, Token::KeyReused).await.map(drop)
+            }),
+        case("key/of-another-certificate", about("another subject's certificate"))
+            .shows(&["CSR-09"])
+            .run(|bank: Bank| async move {
+                let logon = bank.log_on(&bank.user().await?).await?;
+                let csr = bank.user().await?.pair.key.csr(logon.pair.name());
+                refused(&bank, &logon, &csr, Token::KeyReused).await.map(drop)
+            }),
+        case("key/of-another-order", about("another subject's open order")).shows(&["CSR-09"]).run(
+            |bank: Bank| async move {
+                let other = bank.log_on(&bank.user().await?).await?;
+                let placed = bank.order(&other).await?;
+                let logon = bank.log_on(&bank.user().await?).await?;
+                let csr = placed.key.csr(logon.pair.name());
+                refused(&bank, &logon, &csr, Token::KeyReused).await.map(drop)
+            },
+        ),
+        case("key/of-revoked-certificate", about("another subject's revoked certificate"))
+            .shows(&["CSR-09"])
+            .run(|bank: Bank| async move {
+                let other = bank.user().await?;
+                bank.revoke_itself(&other.pair, "keyCompromise").await?;
+                let logon = bank.log_on(&bank.user().await?).await?;
+                let csr = other.pair.key.csr(logon.pair.name());
+                refused(&bank, &logon, &csr, Token::KeyReused).await.map(drop)
+            }),
     ]
 }
 
 fn accepted() -> Vec<Case<Bank>> {
-    let mut cases: Vec<Case<Bank>> = [(Algorithm::Es256, KeyType::P256), (Algorithm::Es384, KeyType::P384), (Algorithm::EdDsa, KeyType::Ed25519)]
-        .into_iter()
-        .map(|(algorithm, key_type)| {
-            let slug = format!("csr/accepted-{}", key_type.as_str()).to_lowercase();
-            case(slug, format!("A CSR of a {} key without attributes is accepted, and its key certified.", key_type.as_str()))
-                .shows(&["CSR-07", "CRT-11"])
-                .run(move |bank: Bank| async move {
-                    if !bank.directory().await?.meta.key_types.contains(&key_type) {
-                        return Err(Stop::Skipped(format!("this bank issues to no {} keys", key_type.as_str())));
-                    }
-                    let logon = bank.log_on(&bank.user().await?).await?;
-                    let key = Key::of(algorithm);
-                    let order = bank.try_order(&logon, &key).await?.object(201)?;
-                    let placed = bank.until_valid(super::deed::Placed { order, key }).await?;
-                    placed.pair()?;
-                    bank.confirm(&placed).await.map(drop)
-                })
+    let mut cases: Vec<Case<Bank>> = [
+        (Algorithm::Es256, KeyType::P256),
+        (Algorithm::Es384, KeyType::P384),
+        (Algorithm::EdDsa, KeyType::Ed25519),
+    ]
+    .into_iter()
+    .map(|(algorithm, key_type)| {
+        let slug = format!("csr/accepted-{}", key_type.as_str()).to_lowercase();
+        case(
+            slug,
+            format!(
+                "A CSR of a {} key without attributes is accepted, and its key certified.",
+                key_type.as_str()
+            ),
+        )
+        .shows(&["CSR-07", "CRT-11"])
+        .run(move |bank: Bank| async move {
+            if !bank.directory().await?.meta.key_types.contains(&key_type) {
+                return Err(Stop::Skipped(format!(
+                    "this bank issues to no {} keys",
+                    key_type.as_str()
+                )));
+            }
+            let logon = bank.log_on(&bank.user().await?).await?;
+            let key = Key::of(algorithm);
+            let order = bank.try_order(&logon, &key).await?.object(201)?;
+            let placed = bank.until_valid(super::deed::Placed { order, key }).await?;
+            placed.pair()?;
+            bank.confirm(&placed).await.map(drop)
         })
-        .collect();
-    cases.push(case("csr/accepted-empty-extension-request", "A CSR with an extensionRequest of no extensions is accepted.").shows(&["CSR-07"]).run(|bank: Bank| async move {
-        let logon = bank.log_on(&bank.user().await?).await?;
-        let key = Key::new();
-        let csr = Csr::new(logon.pair.name(), &key).asking_for(&[]).signed(&key);
-        bank.deliver(bank.order_draft_of(&logon, &csr).await?).await?.object::<Order>(201).map(drop)
-    }));
+    })
+    .collect();
+    cases.push(
+        case(
+            "csr/accepted-empty-extension-request",
+            "A CSR with an extensionRequest of no extensions is accepted.",
+        )
+        .shows(&["CSR-07"])
+        .run(|bank: Bank| async move {
+            let logon = bank.log_on(&bank.user().await?).await?;
+            let key = Key::new();
+            let csr = Csr::new(logon.pair.name(), &key).asking_for(&[]).signed(&key);
+            bank.deliver(bank.order_draft_of(&logon, &csr).await?)
+                .await?
+                .object::<Order>(201)
+                .map(drop)
+        }),
+    );
     cases
 }
 

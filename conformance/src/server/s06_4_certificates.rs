@@ -27,7 +27,12 @@ async fn issued(bank: &Bank) -> Outcome<(Person, Renewed)> {
     Ok((person, renewed))
 }
 
-fn one(slug: &str, sentence: &str, shows: &str, check: fn(&Certificate, &Person, &Order) -> Outcome) -> Case<Bank> {
+fn one(
+    slug: &str,
+    sentence: &str,
+    shows: &str,
+    check: fn(&Certificate, &Person, &Order) -> Outcome,
+) -> Case<Bank> {
     case(slug, sentence).shows(&[shows]).run(move |bank: Bank| async move {
         let (person, renewed) = issued(&bank).await?;
         check(&renewed.pair.certificate, &person, &renewed.completed)
@@ -107,7 +112,8 @@ fn contents() -> Vec<Case<Bank>> {
 
 /// An extension of a certificate: whether it is critical, and its octets.
 fn extension(certificate: &Certificate, oid: &str) -> Outcome<Option<(bool, Vec<u8>)>> {
-    let read = x509_cert::Certificate::from_der(certificate.der()).map_err(|error| Stop::fail("DER of a certificate", error))?;
+    let read = x509_cert::Certificate::from_der(certificate.der())
+        .map_err(|error| Stop::fail("DER of a certificate", error))?;
     let all = read.tbs_certificate().extensions().cloned().unwrap_or_default();
     Ok(all
         .into_iter()
@@ -118,16 +124,38 @@ fn extension(certificate: &Certificate, oid: &str) -> Outcome<Option<(bool, Vec<
 async fn not_after(bank: Bank) -> Outcome {
     let (person, first) = issued(&bank).await?;
     let (other, second) = issued(&bank).await?;
-    let issuer_ends = bank.directory().await?.meta.issuers.iter().filter_map(|chain| Certificate::from_der(chain.first()).ok()).map(|issuer| issuer.not_after()).min();
+    let issuer_ends = bank
+        .directory()
+        .await?
+        .meta
+        .issuers
+        .iter()
+        .filter_map(|chain| Certificate::from_der(chain.first()).ok())
+        .map(|issuer| issuer.not_after())
+        .min();
     for (old, new) in [(&person.pair, &first.pair), (&other.pair, &second.pair)] {
-        ensure(new.not_after() > old.not_after(), format_args!("an end after {}", old.not_after()), new.not_after())?;
+        ensure(
+            new.not_after() > old.not_after(),
+            format_args!("an end after {}", old.not_after()),
+            new.not_after(),
+        )?;
         if let Some(end) = issuer_ends {
-            ensure(new.not_after() <= end, format_args!("an end not after the issuer's, {end}"), new.not_after())?;
+            ensure(
+                new.not_after() <= end,
+                format_args!("an end not after the issuer's, {end}"),
+                new.not_after(),
+            )?;
         }
     }
-    let added = |old: &super::key::Pair, new: &super::key::Pair| new.not_after().seconds_since(old.not_after());
+    let added = |old: &super::key::Pair, new: &super::key::Pair| {
+        new.not_after().seconds_since(old.not_after())
+    };
     let (one, two) = (added(&person.pair, &first.pair), added(&other.pair, &second.pair));
-    ensure((one - two).abs() <= DAY, "the same validity added to each", format_args!("{one} and {two} seconds"))
+    ensure(
+        (one - two).abs() <= DAY,
+        "the same validity added to each",
+        format_args!("{one} and {two} seconds"),
+    )
 }
 
 async fn enrolled_not_after(bank: Bank) -> Outcome {
@@ -146,35 +174,59 @@ async fn enrolled_not_after(bank: Bank) -> Outcome {
     // A renewal adds the validity to the predecessor's end; an enrollment counts from the issue.
     let by_renewal = renewed.pair.certificate.not_after().seconds_since(bank.now());
     let left = ends.seconds_since(bank.now());
-    ensure((by_renewal - left - from_now).abs() <= 2 * DAY, format_args!("about {} seconds from now", by_renewal - left), from_now)
+    ensure(
+        (by_renewal - left - from_now).abs() <= 2 * DAY,
+        format_args!("about {} seconds from now", by_renewal - left),
+        from_now,
+    )
 }
 
 fn chains() -> Vec<Case<Bank>> {
     vec![
-        case("chain/order", "`chain` is the certificate, then its issuers in order, without the root.").shows(&["CHN-01"]).run(|bank: Bank| async move {
+        case(
+            "chain/order",
+            "`chain` is the certificate, then its issuers in order, without the root.",
+        )
+        .shows(&["CHN-01"])
+        .run(|bank: Bank| async move {
             let (_, renewed) = issued(&bank).await?;
             let chain = &renewed.placed.issued()?.chain;
             let certificates: Vec<Certificate> = chain
                 .iter()
-                .map(|der| Certificate::from_der(der).map_err(|error| Stop::fail("certificates in `chain`", error)))
+                .map(|der| {
+                    Certificate::from_der(der)
+                        .map_err(|error| Stop::fail("certificates in `chain`", error))
+                })
                 .collect::<Outcome<_>>()?;
             for pair in certificates.windows(2) {
                 let by = pair[0].verify_issued_by(&pair[1], default_verifier());
-                by.map_err(|error| Stop::fail("each certificate issued by the next", format!("{error:?}")))?;
+                by.map_err(|error| {
+                    Stop::fail("each certificate issued by the next", format!("{error:?}"))
+                })?;
             }
             let last = certificates.last().ok_or_else(|| Stop::fail("a chain", "none"))?;
-            let rooted = bank.target.roots.iter().any(|root| last.verify_issued_by(root, default_verifier()).is_ok());
+            let rooted = bank
+                .target
+                .roots
+                .iter()
+                .any(|root| last.verify_issued_by(root, default_verifier()).is_ok());
             ensure(rooted, "the last certificate issued by a configured root", last.subject())?;
             let root = bank.target.roots.iter().any(|root| root.der() == last.der());
             ensure(!root || certificates.len() == 1, "no root in `chain`", last.subject())
         }),
-        case("chain/issuers-listed", "The issuers in `chain` are listed in `meta.issuers`.").shows(&["CHN-02"]).run(|bank: Bank| async move {
-            let (_, renewed) = issued(&bank).await?;
-            let issuers: Vec<&[u8]> = renewed.placed.issued()?.chain.issuers().collect();
-            let directory = bank.directory().await?;
-            let listed = directory.meta.issuers.iter().any(|chain| chain.iter().collect::<Vec<_>>() == issuers);
-            ensure(listed, "an array of `meta.issuers` with exactly these issuers", "none")
-        }),
+        case("chain/issuers-listed", "The issuers in `chain` are listed in `meta.issuers`.")
+            .shows(&["CHN-02"])
+            .run(|bank: Bank| async move {
+                let (_, renewed) = issued(&bank).await?;
+                let issuers: Vec<&[u8]> = renewed.placed.issued()?.chain.issuers().collect();
+                let directory = bank.directory().await?;
+                let listed = directory
+                    .meta
+                    .issuers
+                    .iter()
+                    .any(|chain| chain.iter().collect::<Vec<_>>() == issuers);
+                ensure(listed, "an array of `meta.issuers` with exactly these issuers", "none")
+            }),
     ]
 }
 
@@ -182,17 +234,26 @@ fn receipts() -> Vec<Case<Bank>> {
     let mut cases: Vec<Case<Bank>> = ["completed", "canceled", "invalid"]
         .into_iter()
         .map(|status| {
-            case(format!("receipt/{status}"), format!("An order in `{status}` has a receipt that says what became of it."))
-                .shows(&["RCP-01"])
-                .run(move |bank: Bank| async move {
-                    let order = ended(&bank, status).await?;
-                    ensure(order.status.name().as_str() == status, status, order.status.name())?;
-                    let receipt = bank.receipt(&order)?;
-                    let same = receipt.order == order.url && receipt.key == order.key && receipt.subject == order.subject;
-                    ensure(same, "the order's URL, key and subject", format!("{receipt:?}"))?;
-                    ensure(receipt.status.as_str() == status, status, receipt.status)?;
-                    ensure(receipt.cert_id.is_some(), "`certID`, since a certificate was issued", "none")
-                })
+            case(
+                format!("receipt/{status}"),
+                format!("An order in `{status}` has a receipt that says what became of it."),
+            )
+            .shows(&["RCP-01"])
+            .run(move |bank: Bank| async move {
+                let order = ended(&bank, status).await?;
+                ensure(order.status.name().as_str() == status, status, order.status.name())?;
+                let receipt = bank.receipt(&order)?;
+                let same = receipt.order == order.url
+                    && receipt.key == order.key
+                    && receipt.subject == order.subject;
+                ensure(same, "the order's URL, key and subject", format!("{receipt:?}"))?;
+                ensure(receipt.status.as_str() == status, status, receipt.status)?;
+                ensure(
+                    receipt.cert_id.is_some(),
+                    "`certID`, since a certificate was issued",
+                    "none",
+                )
+            })
         })
         .collect();
     cases.push(

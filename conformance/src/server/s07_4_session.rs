@@ -8,7 +8,7 @@ use koshin_protocol::subject::Role;
 
 use super::draft::By;
 use super::{Bank, case};
-use crate::case::{Case, Need, Outcome, Prepares as _, Stop, ensure};
+use crate::case::{Case, Need, Prepares as _, Stop, ensure};
 
 /// The cases of these sections.
 pub(super) fn cases() -> Vec<Case<Bank>> {

@@ -149,7 +149,10 @@ async fn in_processing(bank: &Bank, logon: &super::deed::Logon) -> Outcome<Place
 
 async fn two_keys_at_once(bank: Bank) -> Outcome {
     let logon = bank.log_on(&bank.user().await?).await?;
-    let (one, two) = (bank.order_draft(&logon, &Key::new()).await?, bank.order_draft(&logon, &Key::new()).await?);
+    let (one, two) = (
+        bank.order_draft(&logon, &Key::new()).await?,
+        bank.order_draft(&logon, &Key::new()).await?,
+    );
     let (one, two) = tokio::join!(bank.deliver(one), bank.deliver(two));
     let (one, two) = (one?, two?);
     let (accepted, refused) = if one.is_good() { (one, two) } else { (two, one) };
@@ -176,54 +179,89 @@ fn same_key() -> Vec<Case<Bank>> {
     let mut cases: Vec<Case<Bank>> = ["valid", "completed", "canceled", "invalid"]
         .into_iter()
         .map(|status| {
-            case(format!("order/same-key-{status}"), format!("The same key and `replaces` give the same order in `{status}` with 200."))
-                .shows(&["ORD-02"])
-                .run(move |bank: Bank| async move {
-                    let person = bank.user().await?;
-                    let logon = bank.log_on(&person).await?;
-                    let placed = bank.order(&logon).await?;
-                    let draft = bank.order_draft(&logon, &placed.key).await?;
-                    match status {
-                        "canceled" => drop(bank.cancel(&placed, &logon).await?),
-                        "invalid" => bank.revoke_itself(&placed.pair()?, "unspecified").await?,
-                        "completed" => drop(bank.confirm(&placed).await?),
-                        _ => {}
-                    }
-                    // A completed renewal ended the session of its predecessor.
-                    if status == "completed" {
-                        bank.deliver(draft).await?.refused(Token::SessionEnded)?;
-                        let found: Order = bank.try_find(&placed.key).await?.object(200)?;
-                        return ensure(found.status.name().as_str() == status, status, found.status.name());
-                    }
-                    let answer = bank.deliver(draft).await?;
-                    let again: Order = answer.object(200)?;
-                    ensure(again.url == placed.order.url && answer.location()? == again.url, placed.url(), &again.url)?;
-                    ensure(again.status.name().as_str() == status, status, again.status.name())
-                })
+            case(
+                format!("order/same-key-{status}"),
+                format!("The same key and `replaces` give the same order in `{status}` with 200."),
+            )
+            .shows(&["ORD-02"])
+            .run(move |bank: Bank| async move {
+                let person = bank.user().await?;
+                let logon = bank.log_on(&person).await?;
+                let placed = bank.order(&logon).await?;
+                let draft = bank.order_draft(&logon, &placed.key).await?;
+                match status {
+                    "canceled" => drop(bank.cancel(&placed, &logon).await?),
+                    "invalid" => bank.revoke_itself(&placed.pair()?, "unspecified").await?,
+                    "completed" => drop(bank.confirm(&placed).await?),
+                    _ => {}
+                }
+                // A completed renewal ended the session of its predecessor.
+                if status == "completed" {
+                    bank.deliver(draft).await?.refused(Token::SessionEnded)?;
+                    let found: Order = bank.try_find(&placed.key).await?.object(200)?;
+                    return ensure(
+                        found.status.name().as_str() == status,
+                        status,
+                        found.status.name(),
+                    );
+                }
+                let answer = bank.deliver(draft).await?;
+                let again: Order = answer.object(200)?;
+                ensure(
+                    again.url == placed.order.url && answer.location()? == again.url,
+                    placed.url(),
+                    &again.url,
+                )?;
+                ensure(again.status.name().as_str() == status, status, again.status.name())
+            })
         })
         .collect();
-    cases.push(case("order/same-key-before-all-else", "The same key gives the same order before key store and CSR are looked at.").shows(&["ORD-02"]).run(|bank: Bank| async move {
-        let logon = bank.log_on(&bank.user().await?).await?;
-        let placed = bank.order(&logon).await?;
-        let draft = bank.order_draft(&logon, &placed.key).await?.edit_payload(|payload| payload["keyStore"] = json!("no-such-store"));
-        let again: Order = bank.deliver(draft).await?.object(200)?;
-        ensure(again == placed.order, "the same order", format!("{:?}", again.status.name()))
-    }));
-    cases.push(case("order/same-key-new-session", "The same key gives the same order in a later session, too.").shows(&["ORD-02", "SES-23"]).run(|bank: Bank| async move {
-        let person = bank.user().await?;
-        let placed = bank.order(&bank.log_on(&person).await?).await?;
-        let later = bank.log_on(&person).await?;
-        let again: Order = bank.try_order(&later, &placed.key).await?.object(200)?;
-        ensure(again == placed.order, "the same order", format!("{:?}", again.status.name()))
-    }));
-    cases.push(case("order/canceled-then-new", "After a cancel the certificate is renewed with another key.").shows(&["ORD-01", "CAN-07"]).run(|bank: Bank| async move {
-        let logon = bank.log_on(&bank.user().await?).await?;
-        let placed = bank.order(&logon).await?;
-        bank.cancel(&placed, &logon).await?;
-        let next = bank.order(&logon).await?;
-        ensure(next.order.url != placed.order.url, "another order", next.url())?;
-        bank.confirm(&next).await.map(drop)
-    }));
+    cases.push(
+        case(
+            "order/same-key-before-all-else",
+            "The same key gives the same order before key store and CSR are looked at.",
+        )
+        .shows(&["ORD-02"])
+        .run(|bank: Bank| async move {
+            let logon = bank.log_on(&bank.user().await?).await?;
+            let placed = bank.order(&logon).await?;
+            let draft = bank
+                .order_draft(&logon, &placed.key)
+                .await?
+                .edit_payload(|payload| payload["keyStore"] = json!("no-such-store"));
+            let again: Order = bank.deliver(draft).await?.object(200)?;
+            ensure(again == placed.order, "the same order", format!("{:?}", again.status.name()))
+        }),
+    );
+    cases.push(
+        case(
+            "order/same-key-new-session",
+            "The same key gives the same order in a later session, too.",
+        )
+        .shows(&["ORD-02", "SES-23"])
+        .run(|bank: Bank| async move {
+            let person = bank.user().await?;
+            let placed = bank.order(&bank.log_on(&person).await?).await?;
+            let later = bank.log_on(&person).await?;
+            let again: Order = bank.try_order(&later, &placed.key).await?.object(200)?;
+            ensure(again == placed.order, "the same order", format!("{:?}", again.status.name()))
+        }),
+    );
+    cases.push(
+        case(
+            "order/canceled-then-new",
+            "After a cancel the certificate is renewed with another key.",
+        )
+        .shows(&["ORD-01", "CAN-07"])
+        .run(|bank: Bank| async move {
+            let logon = bank.log_on(&bank.user().await?).await?;
+            let placed = bank.order(&logon).await?;
+            bank.cancel(&placed, &logon).await?;
+            let next = bank.order(&logon).await?;
+            ensure(next.order.url != placed.order.url, "another order", next.url())?;
+            bank.confirm(&next).await.map(drop)
+        }),
+    );
     cases
 }
 
@@ -290,34 +328,58 @@ fn finding() -> Vec<Case<Bank>> {
     let mut cases: Vec<Case<Bank>> = ["valid", "completed", "canceled", "invalid"]
         .into_iter()
         .map(|status| {
-            case(format!("find-order/{status}"), format!("findOrder gives an order in `{status}` to its key, with `Location`."))
-                .shows(&["ORD-30"])
-                .run(move |bank: Bank| async move {
-                    let logon = bank.log_on(&bank.user().await?).await?;
-                    let placed = bank.order(&logon).await?;
-                    match status {
-                        "completed" => drop(bank.confirm(&placed).await?),
-                        "canceled" => drop(bank.cancel(&placed, &logon).await?),
-                        "invalid" => bank.revoke_itself(&placed.pair()?, "unspecified").await?,
-                        _ => {}
-                    }
-                    let answer = bank.try_find(&placed.key).await?;
-                    let order: Order = answer.object(200)?;
-                    ensure(order.url == placed.order.url && answer.location()? == order.url, placed.url(), &order.url)?;
-                    ensure(order.status.name().as_str() == status, status, order.status.name())
-                })
+            case(
+                format!("find-order/{status}"),
+                format!("findOrder gives an order in `{status}` to its key, with `Location`."),
+            )
+            .shows(&["ORD-30"])
+            .run(move |bank: Bank| async move {
+                let logon = bank.log_on(&bank.user().await?).await?;
+                let placed = bank.order(&logon).await?;
+                match status {
+                    "completed" => drop(bank.confirm(&placed).await?),
+                    "canceled" => drop(bank.cancel(&placed, &logon).await?),
+                    "invalid" => bank.revoke_itself(&placed.pair()?, "unspecified").await?,
+                    _ => {}
+                }
+                let answer = bank.try_find(&placed.key).await?;
+                let order: Order = answer.object(200)?;
+                ensure(
+                    order.url == placed.order.url && answer.location()? == order.url,
+                    placed.url(),
+                    &order.url,
+                )?;
+                ensure(order.status.name().as_str() == status, status, order.status.name())
+            })
         })
         .collect();
-    cases.push(case("find-order/unknown", "findOrder by a key that no order has is refused.").shows(&["ORD-31"]).run(|bank: Bank| async move {
-        let placed = bank.order(&bank.log_on(&bank.user().await?).await?).await?;
-        bank.try_find(&placed.key).await?.status(200).prepares("findOrder by an order's key")?;
-        bank.try_find(&Key::new()).await?.refused(Token::OrderUnknown).map(drop)
-    }));
-    cases.push(case("find-order/key-of-a-certificate", "findOrder by the key of a certificate that no order made is refused.").shows(&["ORD-31"]).run(|bank: Bank| async move {
-        let person = bank.user().await?;
-        let placed = bank.order(&bank.log_on(&person).await?).await?;
-        bank.try_find(&placed.key).await?.status(200).prepares("findOrder by an order's key")?;
-        bank.try_find(&person.pair.key).await?.refused(Token::OrderUnknown).map(drop)
-    }));
+    cases.push(
+        case("find-order/unknown", "findOrder by a key that no order has is refused.")
+            .shows(&["ORD-31"])
+            .run(|bank: Bank| async move {
+                let placed = bank.order(&bank.log_on(&bank.user().await?).await?).await?;
+                bank.try_find(&placed.key)
+                    .await?
+                    .status(200)
+                    .prepares("findOrder by an order's key")?;
+                bank.try_find(&Key::new()).await?.refused(Token::OrderUnknown).map(drop)
+            }),
+    );
+    cases.push(
+        case(
+            "find-order/key-of-a-certificate",
+            "findOrder by the key of a certificate that no order made is refused.",
+        )
+        .shows(&["ORD-31"])
+        .run(|bank: Bank| async move {
+            let person = bank.user().await?;
+            let placed = bank.order(&bank.log_on(&person).await?).await?;
+            bank.try_find(&placed.key)
+                .await?
+                .status(200)
+                .prepares("findOrder by an order's key")?;
+            bank.try_find(&person.pair.key).await?.refused(Token::OrderUnknown).map(drop)
+        }),
+    );
     cases
 }
