@@ -25,6 +25,7 @@ pub(super) fn cases() -> Vec<Case<Bank>> {
             .run(tls_1_1),
         case("https/http-1-1", "The directory is served by HTTP/1.1.").shows(&["HTP-06"]).run(
             |bank: Bank| async move {
+                bank.directory().await?;
                 let (path, authority) = place(&bank);
                 let answer =
                     raw(&bank, &format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\n\r\n"))
