@@ -221,8 +221,13 @@ impl Koshin {
             let known = store.operators().await.map_err(|why| failed(&why))?;
             if !known.iter().any(|row| row.name == name) {
                 let unusable = "unusable".to_owned();
+                // The bank itself adds the first one only.
+                let by = match name {
+                    "maker" => Actor::Bank,
+                    _ => Actor::Operator("maker".to_owned()),
+                };
                 store
-                    .add_operator(name.to_owned(), unusable, Actor::Bank, now)
+                    .add_operator(name.to_owned(), unusable, by, now)
                     .await
                     .map_err(|why| failed(&why))?;
             }

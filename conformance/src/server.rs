@@ -6,8 +6,12 @@
 
 #![allow(clippy::too_many_lines, reason = "a list of cases is read case by case")]
 
+mod annex_a_1_renewal;
+mod annex_a_2_expiry;
+mod annex_a_3_troubles;
 pub mod answer;
 pub mod bank;
+mod binding;
 pub mod csr;
 pub mod deed;
 pub mod draft;
@@ -32,12 +36,27 @@ mod s06_3_csr;
 mod s06_4_certificates;
 mod s06_6_crls;
 mod s07_11_cancel;
+mod s07_12_certificate;
+mod s07_13_confirm;
+mod s07_14_rollback;
+mod s07_15_reissue;
+mod s07_17_unlock;
 mod s07_1_directory;
+mod s07_20_administrators;
+mod s07_20_revocation;
 mod s07_4_session;
 mod s07_8_order;
 mod s08_windows;
 mod s09_pin;
 mod s09_sessions;
+mod s10_1_order;
+mod s10_2_certificate;
+mod s10_4_reissue;
+mod s11_errors;
+mod s13_4_binding;
+mod s13_5_enrollment;
+mod s14_durability;
+mod situation;
 
 pub use bank::Bank;
 
@@ -70,9 +89,26 @@ pub fn cases() -> Vec<Case<Bank>> {
         s07_4_session::cases(),
         s07_8_order::cases(),
         s07_11_cancel::cases(),
+        s07_12_certificate::cases(),
+        s07_13_confirm::cases(),
+        s07_14_rollback::cases(),
+        s07_15_reissue::cases(),
+        s07_17_unlock::cases(),
+        s07_20_revocation::cases(),
+        s07_20_administrators::cases(),
         s08_windows::cases(),
         s09_pin::cases(),
         s09_sessions::cases(),
+        s10_1_order::cases(),
+        s10_2_certificate::cases(),
+        s10_4_reissue::cases(),
+        s11_errors::cases(),
+        s13_4_binding::cases(),
+        s13_5_enrollment::cases(),
+        s14_durability::cases(),
+        annex_a_1_renewal::cases(),
+        annex_a_2_expiry::cases(),
+        annex_a_3_troubles::cases(),
     ]
     .into_iter()
     .flatten()

@@ -4,7 +4,9 @@
 mod enrollment;
 mod order;
 mod session;
+mod stage;
 
 pub use enrollment::Ticket;
 pub use order::{Placed, Renewed};
 pub use session::Logon;
+pub use stage::{Reissued, Staged, remedy, same_order};

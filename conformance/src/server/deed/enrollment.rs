@@ -14,7 +14,7 @@ use super::{Logon, Placed};
 use crate::case::{Outcome, Prepares as _, Stop};
 use crate::server::Bank;
 use crate::server::answer::Answer;
-use crate::server::draft::By;
+use crate::server::draft::{By, Draft};
 use crate::server::key::Key;
 use crate::server::person::Person;
 
@@ -83,6 +83,11 @@ impl Bank {
         Ok((ticket, reissue, answer.location().prepares("newReissue")?))
     }
 
+    /// An administrator cancels a reissue.
+    pub async fn try_cancel_reissue(&self, by: &Logon, url: &Url) -> Outcome<Answer> {
+        self.post(Operation::CancelReissue, url, &by.by(), json!({})).await
+    }
+
     /// The payload of a right newEnrollment.
     pub async fn new_enrollment(&self, ticket: &Ticket, name: &Name, key: &Key) -> Outcome<Value> {
         let url = self.full().await?.new_enrollment;
@@ -103,6 +108,18 @@ impl Bank {
     pub async fn try_enroll(&self, key: &Key, payload: Value) -> Outcome<Answer> {
         let url = self.full().await?.new_enrollment;
         self.post(Operation::NewEnrollment, &url, &By::Key(key.clone()), payload).await
+    }
+
+    /// A right newEnrollment of a person who has no PIN, not sent yet.
+    pub async fn enrollment_draft(
+        &self,
+        ticket: &Ticket,
+        name: &Name,
+        key: &Key,
+    ) -> Outcome<Draft> {
+        let (url, by) = (self.full().await?.new_enrollment, By::Key(key.clone()));
+        let payload = self.new_enrollment(ticket, name, key).await?;
+        Ok(self.draft(Operation::NewEnrollment, &url, &by, &payload))
     }
 
     /// Enrolls a person by a ticket, with its PIN where it has one, and waits for the certificate.
