@@ -4,6 +4,7 @@
 //! FOLDER/bank/…       as `koshin-server init` makes it, with a policy of its own
 //! FOLDER/pid          of the process that serves
 //! FOLDER/ca           what `caDown`, `caUp` and `caSlow` left: how the CA is doing
+//! FOLDER/mutant       the name of what is bent in it (`server::bent`), where something is
 //! ```
 
 mod ca;
@@ -67,13 +68,22 @@ const RICH: &[(&str, &str)] = &[
 const PLAIN: &[(&str, &str)] =
     &[("rollback = \"P7D\"", "rollback = \"off\""), ("required = true", "required = false")];
 
+/// The file that says what is bent in a bank.
+pub(crate) const MUTANT: &str = "mutant";
+
 /// Why our bank cannot be made or had power over.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct KoshinError(String);
 
+impl KoshinError {
+    pub(crate) fn new(what: &str, why: impl std::fmt::Display) -> Self {
+        Self(format!("{what}: {why}"))
+    }
+}
+
 fn error(what: &str, why: impl std::fmt::Display) -> KoshinError {
-    KoshinError(format!("{what}: {why}"))
+    KoshinError::new(what, why)
 }
 
 /// Our own bank, in a folder.

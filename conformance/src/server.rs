@@ -11,12 +11,14 @@ mod annex_a_2_expiry;
 mod annex_a_3_troubles;
 pub mod answer;
 pub mod bank;
+pub(crate) mod bent;
 mod binding;
 pub mod csr;
 pub mod deed;
 pub mod draft;
 pub mod good;
 pub mod key;
+pub mod mutants;
 pub mod person;
 pub mod refusal;
 

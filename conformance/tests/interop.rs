@@ -109,14 +109,14 @@ struct Served<'a> {
 }
 
 impl Served<'_> {
-    fn program(&self) -> String {
+    fn program() -> String {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/bank").display().to_string()
     }
 
     /// A command for `sh -c`; no path here has a quotation mark.
     fn shell(&self, command: &str) -> String {
         let (python, state) = (self.python.display(), self.state.display());
-        format!("'{python}' '{}' {command} --state '{state}'", self.program())
+        format!("'{python}' '{}' {command} --state '{state}'", Self::program())
     }
 
     /// Runs a command of the bank with `given` on its standard input.

@@ -6,9 +6,9 @@ use clap::Args;
 
 use super::Failure;
 use crate::case::Side;
-use crate::client;
 use crate::mutant::{Found, Tally};
 use crate::select::fits;
+use crate::{client, server};
 
 const LONG: &str = "\
 Tests the suite itself: runs it against banks and clients that break one requirement each, and says which case noticed. Every
@@ -41,6 +41,13 @@ impl Mutants {
         let runtime = tokio::runtime::Runtime::new().map_err(|error| impossible(&error))?;
         let program = std::env::current_exe().map_err(|error| impossible(&error))?.into_os_string();
         let mut tallies: BTreeMap<Side, Tally> = BTreeMap::new();
+        if self.side != Some(Side::Client) {
+            let (jobs, tell) = (usize::from(self.jobs), |found: &Found| self.tell(found));
+            let folder = tempfile::tempdir().map_err(|error| impossible(&error))?;
+            let (program, wanted) = (program.as_ref(), |slug: &str| self.wants(slug));
+            let run = server::mutants::run(program, folder.path(), jobs, self.full, wanted, tell);
+            tallies.insert(Side::Server, runtime.block_on(run)?);
+        }
         if self.side != Some(Side::Server) {
             let (jobs, tell) = (usize::from(self.jobs), |found: &Found| self.tell(found));
             let wanted = |slug: &str| self.wants(slug);

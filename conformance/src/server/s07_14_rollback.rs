@@ -16,9 +16,6 @@ use super::s07_13_confirm::right;
 use super::{Bank, case};
 use crate::case::{Case, Need, Outcome, Prepares as _, Stop, ensure};
 
-/// A name, what is said, and what is made wrong.
-type Edit = (&'static str, &'static str, fn(&mut Value));
-
 /// The cases of this section.
 pub(super) fn cases() -> Vec<Case<Bank>> {
     let mut cases = rolled_back();
@@ -152,10 +149,10 @@ fn ends() -> Vec<Case<Bank>> {
                             answer.status(200).prepares("confirm with `final`")?;
                         }
                         "successor-revoked" => {
-                            bank.revoke_itself(&staged.pair, "unspecified").await?;
+                            bank.revoke_itself(&staged.pair, "unspecified").await?
                         }
                         "predecessor-revoked" => {
-                            bank.revoke_itself(&staged.person.pair, "unspecified").await?;
+                            bank.revoke_itself(&staged.person.pair, "unspecified").await?
                         }
                         _ => {
                             let administrator =
@@ -252,7 +249,7 @@ fn other_orders() -> Vec<Case<Bank>> {
                 let earlier = bank.staged(status).await?;
                 let later = bank.staged_for(earlier.person.clone(), StatusName::Completed).await?;
                 let recovery = bank.recover(&later.person.pair, None).await?;
-                let url = bank.rollback_of(&earlier.order, &recovery)?;
+                let url = bank.rollback_of(&earlier.order, &recovery).await?;
                 let answer = bank.deliver(draft(&bank, &url, &recovery, &earlier.order.key.to_string())).await?;
                 match token {
                     Some(token) => drop(answer.refused(token)?),
@@ -309,14 +306,14 @@ fn wrong() -> Vec<Case<Bank>> {
             bank.deliver(wrong).await?.refused(Token::KeyMismatch).map(drop)
         }),
     ];
-    let edits: [Edit; 4] = [
+    let edits: [(&str, &str, fn(&mut Value)); 4] = [
         ("no-key", "without `key`", |payload| *payload = json!({})),
         ("key-null", "with `key` null", |payload| payload["key"] = Value::Null),
         ("short-key", "with a `key` that is no thumbprint", |payload| {
-            payload["key"] = json!("AAAA");
+            payload["key"] = json!("AAAA")
         }),
         ("unknown-member", "with a member that is not defined", |payload| {
-            payload["final"] = json!(true);
+            payload["final"] = json!(true)
         }),
     ];
     cases.extend(edits.into_iter().map(|(name, said, edit)| {

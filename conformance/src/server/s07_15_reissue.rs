@@ -17,12 +17,6 @@ use super::refusal::alike;
 use super::{Bank, case};
 use crate::case::{Case, Need, Outcome, Prepares as _, Stop, ensure};
 
-/// A name, and what is made another.
-type Conflict = (&'static str, fn(&mut Value, &Person));
-
-/// A name, what is said, the refusal, and what is made wrong.
-type Edit = (&'static str, &'static str, Token, fn(&mut Value));
-
 /// The cases of this section.
 pub(super) fn cases() -> Vec<Case<Bank>> {
     let mut cases = accepted();
@@ -126,13 +120,13 @@ fn again() -> Vec<Case<Bank>> {
         statuses.sort_unstable();
         ensure(statuses == [200, 200, 201], "200, 200 and 201", format_args!("{statuses:?}"))
     }));
-    let edits: [Conflict; 4] = [
+    let edits: [(&str, fn(&mut Value, &Person)); 4] = [
         ("subject", |payload, other| {
             payload["subject"] = json!(other.subject);
             payload["subjectName"] = json!(other.pair.name().as_str());
         }),
         ("name", |payload, _| {
-            payload["subjectName"] = json!("CN=Somebody Else,O=Example K.K.,C=JP");
+            payload["subjectName"] = json!("CN=Somebody Else,O=Example K.K.,C=JP")
         }),
         ("reason", |payload, _| payload["reason"] = json!("unspecified")),
         ("enrollment-key", |payload, _| payload["enrollmentKey"] = jwk(&Key::new())),
@@ -248,39 +242,39 @@ fn refused() -> Vec<Case<Bank>> {
 }
 
 fn payloads() -> Vec<Case<Bank>> {
-    let edits: [Edit; 13] = [
+    let edits: [(&str, &str, Token, fn(&mut Value)); 13] = [
         ("no-id", "without `id`", Token::Malformed, |payload| {
             payload.as_object_mut().map(|members| members.remove("id"));
         }),
         ("short-id", "with an `id` of 15 octets", Token::Malformed, |payload| {
-            payload["id"] = json!("A".repeat(20));
+            payload["id"] = json!("A".repeat(20))
         }),
         ("long-id", "with an `id` of 17 octets", Token::Malformed, |payload| {
-            payload["id"] = json!("A".repeat(23));
+            payload["id"] = json!("A".repeat(23))
         }),
         ("id-padded", "with an `id` in padded base64", Token::Malformed, |payload| {
-            payload["id"] = json!(format!("{}==", "A".repeat(22)));
+            payload["id"] = json!(format!("{}==", "A".repeat(22)))
         }),
         ("no-reason", "without `reason`", Token::Malformed, |payload| {
             payload.as_object_mut().map(|members| members.remove("reason"));
         }),
         ("unknown-reason", "with a `reason` that is none", Token::Malformed, |payload| {
-            payload["reason"] = json!("superseded");
+            payload["reason"] = json!("superseded")
         }),
         ("no-name", "without `subjectName`", Token::Malformed, |payload| {
             payload.as_object_mut().map(|members| members.remove("subjectName"));
         }),
         ("code-sent", "with a member `code`", Token::Malformed, |payload| {
-            payload["code"] = json!("00041061050R3GG28A1C60T3GF6");
+            payload["code"] = json!("00041061050R3GG28A1C60T3GF6")
         }),
         ("no-key", "without `enrollmentKey`", Token::Malformed, |payload| {
             payload.as_object_mut().map(|members| members.remove("enrollmentKey"));
         }),
         ("key-p384", "with an `enrollmentKey` of P-384", Token::BadPublicKey, |payload| {
-            payload["enrollmentKey"] = jwk(&Key::of(Algorithm::Es384));
+            payload["enrollmentKey"] = jwk(&Key::of(Algorithm::Es384))
         }),
         ("key-ed25519", "with an `enrollmentKey` of Ed25519", Token::BadPublicKey, |payload| {
-            payload["enrollmentKey"] = jwk(&Key::of(Algorithm::EdDsa));
+            payload["enrollmentKey"] = jwk(&Key::of(Algorithm::EdDsa))
         }),
         (
             "key-off-curve",

@@ -17,9 +17,6 @@ const RIGHT: &str = "481516";
 const WRONG: &str = "234242";
 const NEW: &str = "108108";
 
-/// A name, what is said, and a PIN of a rule with these lengths.
-type NewPin = (&'static str, &'static str, fn(usize, usize) -> String);
-
 /// The cases of these sections.
 pub(super) fn cases() -> Vec<Case<Bank>> {
     let mut cases = unlocking();
@@ -236,7 +233,7 @@ fn changing() -> Vec<Case<Bank>> {
 }
 
 fn unacceptable() -> Vec<Case<Bank>> {
-    let new: [NewPin; 7] = [
+    let new: [(&str, &str, fn(usize, usize) -> String); 7] = [
         ("short", "shorter than `minLength`", |least, _| "7".repeat(least - 1)),
         ("long", "longer than `maxLength`", |_, most| "7".repeat(most + 1)),
         ("empty", "empty", |_, _| String::new()),

@@ -14,9 +14,6 @@ use super::person::{DAY, seconds_after};
 use super::{Bank, case};
 use crate::case::{Case, Need, Outcome, Prepares as _, ensure};
 
-/// A name, what is said, and what is made wrong.
-type Edit = (&'static str, &'static str, fn(&mut Value));
-
 /// The cases of this section.
 pub(super) fn cases() -> Vec<Case<Bank>> {
     let mut cases = by_itself();
@@ -153,27 +150,27 @@ fn by_itself() -> Vec<Case<Bank>> {
 }
 
 fn payloads() -> Vec<Case<Bank>> {
-    let edits: [Edit; 7] = [
+    let edits: [(&str, &str, fn(&mut Value)); 7] = [
         ("no-cert-id", "without `certID`", |payload| {
             payload.as_object_mut().map(|members| members.remove("certID"));
         }),
         ("cert-id-without-dot", "with a `certID` without its dot", |payload| {
-            payload["certID"] = json!("bEDkl2qiYdTeZ9rPlesv6sHUVec");
+            payload["certID"] = json!("bEDkl2qiYdTeZ9rPlesv6sHUVec")
         }),
         ("no-reason", "without `reason`", |payload| {
             payload.as_object_mut().map(|members| members.remove("reason"));
         }),
         ("reason-number", "with a CRL's number as `reason`", |payload| {
-            payload["reason"] = json!(1);
+            payload["reason"] = json!(1)
         }),
         ("reason-unknown", "with a `reason` of X.509 that is none here", |payload| {
-            payload["reason"] = json!("removeFromCRL");
+            payload["reason"] = json!("removeFromCRL")
         }),
         ("successors-as-text", "with `includeSuccessors` as text", |payload| {
-            payload["includeSuccessors"] = json!("false");
+            payload["includeSuccessors"] = json!("false")
         }),
         ("unknown-member", "with a member that is not defined", |payload| {
-            payload["subject"] = json!("x");
+            payload["subject"] = json!("x")
         }),
     ];
     edits

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use koshin_protocol::environment::EnvironmentRule;
+use koshin_protocol::environment::{EnvironmentRule, EnvironmentText};
 use koshin_protocol::problem::{Extra, Token};
 use koshin_protocol::session::Session;
 use serde_json::{Value, json};
@@ -155,6 +155,20 @@ fn below(version: &str) -> Option<String> {
     Some(text.join("."))
 }
 
+type Other = fn(&str) -> String;
+
+/// What becomes of the operating system's name.
+const NAMES: [(&str, &str, Other); 3] = [
+    ("other-system", "another operating system", |_| "plan9".to_owned()),
+    ("other-case", "the operating system in other letters", |os| {
+        let swapped = |c: char| {
+            if c.is_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() }
+        };
+        os.chars().map(swapped).collect()
+    }),
+    ("space-after", "the operating system with a space after it", |os| format!("{os} ")),
+];
+
 fn environments() -> Vec<Case<Bank>> {
     type Change = fn(&str) -> Option<String>;
     // What becomes of the least version, and whether it is still met.
@@ -188,11 +202,8 @@ fn environments() -> Vec<Case<Bank>> {
             case(format!("environment/{name}"), sentence).shows(&[shows]).run(
                 move |bank: Bank| async move {
                     let rule = versioned(&bank).await?;
-                    let least = rule
-                        .os_version
-                        .as_ref()
-                        .map(|version| version.as_str())
-                        .unwrap_or_default();
+                    let least =
+                        rule.os_version.as_ref().map(EnvironmentText::as_str).unwrap_or_default();
                     let version = change(least).ok_or_else(|| {
                         Stop::Skipped(format!("there is nothing below the version {least:?}"))
                     })?;
@@ -206,17 +217,6 @@ fn environments() -> Vec<Case<Bank>> {
             )
         })
         .collect();
-    type Other = fn(&str) -> String;
-    const NAMES: [(&str, &str, Other); 3] = [
-        ("other-system", "another operating system", |_| "plan9".to_owned()),
-        ("other-case", "the operating system in other letters", |os| {
-            let swapped = |c: char| {
-                if c.is_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() }
-            };
-            os.chars().map(swapped).collect()
-        }),
-        ("space-after", "the operating system with a space after it", |os| format!("{os} ")),
-    ];
     cases.extend(NAMES.into_iter().map(|(name, said, change)| {
         let sentence =
             format!("A logon from {said} is refused, with the list of those that are supported.");

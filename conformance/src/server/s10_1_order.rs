@@ -237,7 +237,7 @@ fn in_processing() -> Vec<Case<Bank>> {
                     match event {
                         Event::Cancel => bank.try_cancel(&placed, &logon).await?.status(200)?,
                         Event::PredecessorRevoked => {
-                            bank.revoke_itself(&person.pair, "unspecified").await?;
+                            bank.revoke_itself(&person.pair, "unspecified").await?
                         }
                         _ => {
                             let by = by.ok_or_else(|| Stop::blocked("no administrator"))?;

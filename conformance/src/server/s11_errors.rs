@@ -92,7 +92,7 @@ fn of((token, action, members): Row) -> Case<Bank> {
         .shows(&["ERR-01", "ERR-02", "ERR-04", "HDR-05", "HDR-06", "ENC-19"])
         .needs(needs(token))
         .run(move |bank: Bank| async move {
-            let draft = Box::pin(situation(&bank, token)).await?;
+            let draft = situation(&bank, token).await?;
             let mut said = Vec::new();
             for language in ["ja", "en"] {
                 let answer = bank.deliver(draft.clone().with(ACCEPT_LANGUAGE, language)).await?;

@@ -13,9 +13,6 @@ use super::refusal::alike;
 use super::{Bank, case};
 use crate::case::{Case, Need, Outcome, Stop};
 
-/// A name, what is said, and what is made of a right binding.
-type Form = (&'static str, &'static str, fn(&mut Value, &Parts));
-
 /// The cases of this section.
 pub(super) fn cases() -> Vec<Case<Bank>> {
     let mut cases = not_proven();
@@ -224,7 +221,7 @@ impl Bank {
 }
 
 fn no_binding() -> Vec<Case<Bank>> {
-    let list: [Form; 11] = [
+    let list: [(&str, &str, fn(&mut Value, &Parts)); 11] = [
         ("text", "that is a text", |binding, _| *binding = json!("a.b.c")),
         ("null", "that is null", |binding, _| *binding = Value::Null),
         ("general", "in the general serialization", |binding, _| {
@@ -236,22 +233,22 @@ fn no_binding() -> Vec<Case<Bank>> {
         }),
         ("padded", "with padding in `payload`", |binding, _| {
             binding["payload"] =
-                json!(format!("{}=", binding["payload"].as_str().unwrap_or_default()));
+                json!(format!("{}=", binding["payload"].as_str().unwrap_or_default()))
         }),
         ("header-no-json", "whose protected header is no JSON", |binding, _| {
-            binding["protected"] = json!(base64url::encode(b"{"));
+            binding["protected"] = json!(base64url::encode(b"{"))
         }),
         ("header-kid-missing", "whose protected header lacks `kid`", |binding, parts| {
-            without(binding, parts, "kid");
+            without(binding, parts, "kid")
         }),
         ("header-url-missing", "whose protected header lacks `url`", |binding, parts| {
-            without(binding, parts, "url");
+            without(binding, parts, "url")
         }),
         ("header-nonce", "whose protected header has a nonce", |binding, parts| {
-            with(binding, parts, "nonce", json!("AAAAAAAAAAAAAAAAAAAAAA"));
+            with(binding, parts, "nonce", json!("AAAAAAAAAAAAAAAAAAAAAA"))
         }),
         ("header-jwk", "whose protected header has a key of its own", |binding, parts| {
-            with(binding, parts, "jwk", super::draft::jwk(&parts.key));
+            with(binding, parts, "jwk", super::draft::jwk(&parts.key))
         }),
     ];
     list.into_iter()

@@ -17,9 +17,6 @@ use super::{Bank, case};
 use crate::case::{Case, Need, Outcome, Prepares as _, Stop, ensure};
 use crate::control::Request;
 
-/// A name, what is said, the refusal, and what is made wrong.
-type Edit = (&'static str, &'static str, Token, fn(&mut Value));
-
 /// The cases of these sections.
 pub(super) fn cases() -> Vec<Case<Bank>> {
     let mut cases = enrolled();
@@ -211,7 +208,7 @@ fn used() -> Vec<Case<Bank>> {
 }
 
 fn refused_first() -> Vec<Case<Bank>> {
-    let edits: [Edit; 7] = [
+    let edits: [(&str, &str, Token, fn(&mut Value)); 7] = [
         (
             "key-store",
             "with a key store that the bank does not take",
@@ -219,7 +216,7 @@ fn refused_first() -> Vec<Case<Bank>> {
             |payload| payload["keyStore"] = json!("no-such-store"),
         ),
         ("csr-no-der", "with a `csr` that is none", Token::Malformed, |payload| {
-            payload["csr"] = json!("AAAA");
+            payload["csr"] = json!("AAAA")
         }),
         ("no-csr", "without `csr`", Token::Malformed, |payload| {
             payload.as_object_mut().map(|members| members.remove("csr"));
@@ -234,7 +231,7 @@ fn refused_first() -> Vec<Case<Bank>> {
             payload.as_object_mut().map(|members| members.remove("reissue"));
         }),
         ("code", "that sends the code", Token::Malformed, |payload| {
-            payload["code"] = json!("00041061050R3GG28A1C60T3GF6");
+            payload["code"] = json!("00041061050R3GG28A1C60T3GF6")
         }),
     ];
     let mut cases: Vec<Case<Bank>> = edits
