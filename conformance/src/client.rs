@@ -4,10 +4,10 @@
 //!
 //! | | |
 //! |---|---|
-//! | what is played | [`stage`]: a bank, a customer, a client's folder; [`bank`], [`customer`], [`other`] |
-//! | what is seen and done | [`front`], [`seen`], [`deed`], [`forge`] |
-//! | the client | [`process`]; [`reference`], one that passes; [`mutants`], many that must not |
-//! | what is judged | [`truth`], [`plain`], and the cases, one file per section of SPEC.md |
+//! | what is played | `stage`: a bank, a customer, a client's folder; `bank`, `customer`, `other` |
+//! | what is seen and done | `front`, `seen`, `deed`, `forge` |
+//! | the client | `process`; `reference`, one that passes; `mutants`, many that must not |
+//! | what is judged | `truth`, `plain`, and the cases, one file per section of SPEC.md |
 //!
 //! The played bank is the real one, koshin-server as a library, behind a front of the suite's own. Each case has a bank of
 //! its own, so that cases may run at the same time, and a case begins with a client that is known to do the plain thing.

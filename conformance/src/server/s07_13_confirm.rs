@@ -182,7 +182,7 @@ fn by_others() -> Vec<Case<Bank>> {
                     let answer = bank.try_confirm(&staged.confirm()?, &staged.person.pair, json!({})).await?;
                     answer.refused(Token::KeyMismatch)?;
                     let said = answer.value()["key"].as_str().unwrap_or_default().to_owned();
-                    ensure(said == staged.order.key.to_string(), &staged.order.key, said)?;
+                    ensure(said == staged.order.key.to_string(), staged.order.key, said)?;
                     bank.stands(&staged.placed, status).await.map(drop)
                 })
         })

@@ -249,7 +249,7 @@ fn other_orders() -> Vec<Case<Bank>> {
                 let earlier = bank.staged(status).await?;
                 let later = bank.staged_for(earlier.person.clone(), StatusName::Completed).await?;
                 let recovery = bank.recover(&later.person.pair, None).await?;
-                let url = bank.rollback_of(&earlier.order, &recovery).await?;
+                let url = bank.rollback_of(&earlier.order, &recovery)?;
                 let answer = bank.deliver(draft(&bank, &url, &recovery, &earlier.order.key.to_string())).await?;
                 match token {
                     Some(token) => drop(answer.refused(token)?),

@@ -27,7 +27,7 @@ pub(super) async fn situation(bank: &Bank, token: Token) -> Outcome<Draft> {
         Token::NotFound => {
             let logon = bank.log_on(&bank.user().await?).await?;
             let url = directory.new_order.as_str().rsplit_once('/').map_or("", |(base, _)| base);
-            let url = parse(&format!("{url}/order/AAAAAAAAAAAAAAAAAAAAAA"))?;
+            let url = parse(format!("{url}/order/AAAAAAAAAAAAAAAAAAAAAA"))?;
             bank.draft(Operation::Read, &url, &logon.by(), &Value::Null)
         }
         Token::BadNonce => good.set("nonce", "AAAAAAAAAAAAAAAAAAAAAA"),
@@ -179,7 +179,7 @@ pub(super) async fn situation(bank: &Bank, token: Token) -> Outcome<Draft> {
         Token::NotRenewable => {
             let person = bank.user().await?;
             bank.revoke_itself(&person.pair, "unspecified").await?;
-            let url = parse(&format!("{}/{}", directory.renewal_info, person.pair.cert_id()))?;
+            let url = parse(format!("{}/{}", directory.renewal_info, person.pair.cert_id()))?;
             let mut draft = bank
                 .draft(Operation::Read, &url, &By::Key(Key::new()), &Value::Null)
                 .edit_body(Vec::clear);

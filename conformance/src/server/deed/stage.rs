@@ -168,7 +168,7 @@ impl Bank {
     }
 
     /// A session's recovery URL; that of an order from before has its own.
-    pub async fn rollback_of(&self, order: &Order, recovery: &Logon) -> Outcome<Url> {
+    pub fn rollback_of(&self, order: &Order, recovery: &Logon) -> Outcome<Url> {
         // Where a rollback is below its order's URL, so is that of an order that shows none.
         let Access::Recovery { rollback } = &recovery.session.access else {
             return Err(Stop::blocked("no recovery session"));
