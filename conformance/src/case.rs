@@ -3,7 +3,7 @@
 //! ```
 //! use koshin_conformance::case::{Case, Side};
 //!
-//! let one: Case<()> = Case::new(Side::Server, "order/accepted", "A newOrder in the window is answered 201 and the order.")
+//! let one = Case::<()>::new(Side::Server, "order/accepted", "A newOrder in the window is answered 201 and the order.")
 //!     .shows(&["ORD-01"])
 //!     .run(|()| async { Ok(()) });
 //! assert_eq!(one.about.slug, "order/accepted");

@@ -34,6 +34,7 @@ use koshin_server::start;
 use koshin_server::store::change::{Actor, NewReissue, NewRequest};
 use koshin_server::store::id::{ReissueId, RequestId, SubjectId};
 use koshin_server::store::sqlite::Sqlite;
+use koshin_server::store::{Failure, OperatorRefused, Refused};
 use koshin_server::watch::Metrics;
 
 pub use ca::State;
@@ -222,26 +223,34 @@ impl Koshin {
         Ok(nothing)
     }
 
+    /// The two operators that a reissue takes, who cannot log on. Reissues of one moment each add them: one comes first.
+    async fn staff(&self) -> Result<(), KoshinError> {
+        let (store, now) = (&self.beside.store, System.now());
+        let maker = || Actor::Operator("maker".to_owned());
+        // The bank itself adds the first one only.
+        for (name, by) in [("maker", Actor::Bank), ("checker", maker())] {
+            let unusable = "unusable".to_owned();
+            match store.add_operator(name.to_owned(), unusable, by, now).await {
+                Ok(()) => {}
+                Err(Failure::Refused(refused))
+                    if matches!(
+                        *refused,
+                        Refused::Operator(
+                            OperatorRefused::NameTaken | OperatorRefused::NotTheFirst
+                        )
+                    ) => {}
+                Err(why) => return Err(error(name, format_args!("{why:?}"))),
+            }
+        }
+        Ok(())
+    }
+
     /// As two operators at the branch would.
     async fn reissue(&self, subject: &str, reason: Reason) -> Result<String, KoshinError> {
         let failed = |why: &dyn std::fmt::Debug| error("reissue", format_args!("{why:?}"));
         let subject: SubjectId = subject.parse().map_err(|why| error("the subject", why))?;
         let (store, now) = (&self.beside.store, System.now());
-        for name in ["maker", "checker"] {
-            let known = store.operators().await.map_err(|why| failed(&why))?;
-            if !known.iter().any(|row| row.name == name) {
-                let unusable = "unusable".to_owned();
-                // The bank itself adds the first one only.
-                let by = match name {
-                    "maker" => Actor::Bank,
-                    _ => Actor::Operator("maker".to_owned()),
-                };
-                store
-                    .add_operator(name.to_owned(), unusable, by, now)
-                    .await
-                    .map_err(|why| failed(&why))?;
-            }
-        }
+        self.staff().await?;
         let row = store.subject(subject).await.map_err(|why| failed(&why))?;
         let name = row.ok_or_else(|| error("reissue", "no such subject"))?.name;
         let request =
@@ -327,4 +336,29 @@ fn test_policy(variant: Variant) -> Result<String, KoshinError> {
 
 fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn reissues_of_one_moment_share_two_operators() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let bank = Koshin::create(folder.path(), Path::new("unused"), Variant::Plain);
+        let bank = bank.expect("a bank");
+        let (one, two) = tokio::join!(bank.staff(), bank.staff());
+        one.and(two).expect("two operators");
+        bank.staff().await.expect("the same two");
+        let names: Vec<String> = bank
+            .beside
+            .store
+            .operators()
+            .await
+            .expect("rows")
+            .into_iter()
+            .map(|row| row.name)
+            .collect();
+        assert_eq!(names.len(), 2, "{names:?}");
+    }
 }
