@@ -75,7 +75,7 @@ pub(super) fn place(
             csr: &place.csr,
             state: placed.state,
         };
-        let line = transition.insert_order(&new)?;
+        let line = transition.insert_order(&new, place.issued.as_ref())?;
         for effect in placed.effects {
             transition.order_effect(&line, *effect)?;
         }
@@ -84,9 +84,6 @@ pub(super) fn place(
         entry.say("subject", subject.id.to_string());
         entry.say("replaces", place.replaces.as_str());
         entry.say("key", place.key.to_string());
-        if let Some(signed) = &place.issued {
-            transition.deliver(&line, signed)?;
-        }
         let order = read::order_that_is(connection, place.order)?;
         Ok(Placed { order, created: true })
     })
@@ -123,12 +120,20 @@ impl Transition<'_> {
         Ok(execute(self.connection, TAKE_KEY, params![Sql(key), Sql(self.now)])? == 1)
     }
 
-    /// Writes a new order.
-    pub(super) fn insert_order(&mut self, new: &New<'_>) -> Result<OrderLine, Failure> {
+    /// Writes a new order, with its certificate where the CA gave it already: then nobody ever sees it in `processing`.
+    pub(super) fn insert_order(
+        &mut self,
+        new: &New<'_>,
+        issued: Option<&Signed>,
+    ) -> Result<OrderLine, Failure> {
         if !self.take_key(new.key)? {
             return Err(Refused::KeyReused.into());
         }
-        let columns = OrderColumns::of(&new.state);
+        let state = match (issued, new.state.step(Event::Issued)) {
+            (Some(_), Ok(stepped)) => stepped.state,
+            (Some(_), Err(_)) | (None, _) => new.state,
+        };
+        let columns = OrderColumns::of(&state);
         execute(
             self.connection,
             INSERT_ORDER,
@@ -148,6 +153,10 @@ impl Transition<'_> {
         )?;
         let line = self.order(new.id)?;
         self.changed(line.contract, "order", &new.id, columns.state);
+        if let Some(signed) = issued {
+            self.check_signed(&line, signed, None)?;
+            self.insert_certificate(&line, signed)?;
+        }
         Ok(line)
     }
 
@@ -158,14 +167,22 @@ impl Transition<'_> {
         if effects.contains(&Effect::DiscardSecondCertificate) {
             return Ok(());
         }
-        self.check_signed(line, signed)?;
-        let cert_id = CertId::of(certificate);
+        self.check_signed(line, signed, self.reserved(line.id)?)?;
         if effects.contains(&Effect::RevokeLateCertificate) {
+            let cert_id = CertId::of(certificate);
             self.list_serial(&cert_id, certificate.not_after(), Cause::Late)?;
             let entry = self.entry(Chain::Contract(line.contract));
             entry.say("lateCertificate", cert_id.as_str());
             return Ok(());
         }
+        self.insert_certificate(line, signed)?;
+        self.order_event(line.id, Event::Issued)?;
+        Ok(())
+    }
+
+    fn insert_certificate(&mut self, line: &OrderLine, signed: &Signed) -> Result<(), StoreError> {
+        let certificate = &signed.certificate;
+        let cert_id = CertId::of(certificate);
         execute(
             self.connection,
             INSERT_CERTIFICATE,
@@ -184,19 +201,23 @@ impl Transition<'_> {
             ],
         )?;
         self.changed(line.contract, "certificate", &cert_id, "unconfirmed");
-        self.order_event(line.id, Event::Issued)?;
         Ok(())
     }
 
     /// What the CA gives must be what was ordered, and nothing but what was reserved.
-    fn check_signed(&self, line: &OrderLine, signed: &Signed) -> Result<(), StoreError> {
+    fn check_signed(
+        &self,
+        line: &OrderLine,
+        signed: &Signed,
+        reserved: Option<Reserved>,
+    ) -> Result<(), StoreError> {
         let certificate = &signed.certificate;
         let name = one(self.connection, NAME, [line.subject], |row| row.get::<_, Vec<u8>>(0))?;
         let fault = if certificate.key().thumbprint() != line.key {
             "is for another key than the order's"
         } else if name.as_deref() != Some(certificate.subject().der()) {
             "is for another name than the subject's"
-        } else if let Some(reserved) = self.reserved(line.id)?
+        } else if let Some(reserved) = reserved
             && !contains_tbs(certificate.der(), &reserved.tbs)
         {
             "does not have the bytes that were to be signed"

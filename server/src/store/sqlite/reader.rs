@@ -1,7 +1,6 @@
 //! Connections that read. Each statement, or each transaction, sees the last commit.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use rusqlite::{Connection, OpenFlags};
@@ -9,10 +8,9 @@ use rusqlite::{Connection, OpenFlags};
 use super::configure;
 use crate::store::StoreError;
 
-/// A few connections, used in turn. A read takes microseconds, so it is done where it is asked for.
+/// A few connections. A read takes microseconds, so it is done where it is asked for.
 pub(super) struct Readers {
     connections: Vec<Mutex<Connection>>,
-    next: AtomicUsize,
 }
 
 impl Readers {
@@ -25,7 +23,7 @@ impl Readers {
             Ok(Mutex::new(connection))
         };
         let connections = (0..count.max(1)).map(open).collect::<Result<_, StoreError>>()?;
-        Ok(Self { connections, next: AtomicUsize::new(0) })
+        Ok(Self { connections })
     }
 
     /// Reads with a connection that nobody else uses meanwhile.
@@ -48,16 +46,16 @@ impl Readers {
         answer
     }
 
+    /// The first that is free, rather than each in its turn: every commit empties a connection's cache, and what one
+    /// read fetched since then the next need not fetch again.
     fn free(&self) -> MutexGuard<'_, Connection> {
-        let count = self.connections.len();
-        let first = self.next.fetch_add(1, Ordering::Relaxed);
-        for turn in 0..count {
-            match self.connections[(first.wrapping_add(turn)) % count].try_lock() {
+        for connection in &self.connections {
+            match connection.try_lock() {
                 Ok(connection) => return connection,
                 Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
                 Err(TryLockError::WouldBlock) => {}
             }
         }
-        self.connections[first % count].lock().unwrap_or_else(PoisonError::into_inner)
+        self.connections[0].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

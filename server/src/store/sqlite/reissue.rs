@@ -192,7 +192,7 @@ fn place(
     subject: &SubjectRow,
 ) -> Result<Placed, Failure> {
     let placed = Order::enrollment();
-    let line = transition.insert_order(&New {
+    let new = New {
         id: enroll.order,
         subject: subject.id,
         replaces: None,
@@ -202,7 +202,8 @@ fn place(
         environment: Some(&enroll.environment),
         csr: &enroll.csr,
         state: placed.state,
-    })?;
+    };
+    let line = transition.insert_order(&new, enroll.issued.as_ref())?;
     for effect in placed.effects {
         transition.order_effect(&line, *effect)?;
     }
@@ -210,9 +211,6 @@ fn place(
     entry.say("order", enroll.order.to_string());
     entry.say("subject", subject.id.to_string());
     entry.say("reissue", enroll.reissue.to_string());
-    if let Some(signed) = &enroll.issued {
-        transition.deliver(&line, signed)?;
-    }
     let order = read::order_that_is(transition.connection, enroll.order)?;
     Ok(Placed { order, created: true })
 }

@@ -15,7 +15,7 @@ use crate::audit::Chain;
 use crate::store::change::{LogOn, LoggedOn, PinCheck};
 use crate::store::id::{OrderId, SessionId, SubjectId};
 use crate::store::row::{ActiveSession, Purpose};
-use crate::store::{Failure, PIN_ATTEMPTS, Refused, StoreError};
+use crate::store::{Failure, PIN_ATTEMPTS, Refused};
 
 const ACTIVE: &str = "SELECT id FROM session WHERE certificate = ?1 AND ended IS NULL";
 const INSERT: &str = "
@@ -68,8 +68,19 @@ pub(super) fn log_on(
         let entry = transition.entry(Chain::Contract(contract));
         entry.say("purpose", log_on.purpose.text());
         entry.say("environment", log_on.environment.as_str());
-        let (session, _) = read::session(connection, log_on.session, touches)?
-            .ok_or_else(|| StoreError::Corrupt("the new session is missing".to_owned()))?;
+        let holder = match confirmed {
+            Some(_) => read::holder_by_row(connection, *row)?.holder,
+            None => holder.clone(),
+        };
+        let session = ActiveSession {
+            id: log_on.session,
+            purpose: log_on.purpose,
+            created: now,
+            last_use: now,
+            idle: log_on.idle,
+            expires,
+            holder,
+        };
         Ok(LoggedOn { session, confirmed })
     })
 }
