@@ -18,7 +18,7 @@ use koshin_protocol::url::Url;
 use serde::{Deserialize, Serialize};
 
 use crate::identity::IdentityError;
-use crate::transport::{HttpsError, TransportError};
+use crate::transport::{Distrust, HttpsError, TransportError};
 
 /// Why something could not be done. Whatever it is: the identity's folder says how far it came, and the same call may be
 /// made again.
@@ -37,6 +37,9 @@ pub enum Error {
         /// How long the bank wants it left alone, where it said so.
         retry_after: Option<Duration>,
     },
+    /// Whoever answers cannot prove to be the bank, and was sent nothing.
+    #[error("whoever answers cannot prove to be the bank, and was sent nothing: {0}; {remedy}", remedy = .0.remedy())]
+    Untrusted(Distrust),
     /// The bank speaks another version of the protocol, or its directory contradicts itself.
     #[error("the bank's directory cannot be used: {0}")]
     Directory(String),
@@ -253,7 +256,8 @@ impl Error {
     pub fn class(&self) -> Class {
         match self {
             Self::Refused(refusal) => refusal.class(),
-            Self::RenewedElsewhere { .. }
+            Self::Untrusted(_)
+            | Self::RenewedElsewhere { .. }
             | Self::ForeignOrder { .. }
             | Self::NoPair
             | Self::NoSuchPair(_)

@@ -1,5 +1,6 @@
 //! Requests and answers over HTTPS: a seam, and its implementation on reqwest and rustls.
 
+pub mod distrust;
 pub mod https;
 
 use std::fmt;
@@ -7,6 +8,7 @@ use std::fmt;
 use http::{HeaderMap, Method};
 use koshin_protocol::url::Url;
 
+pub use self::distrust::Distrust;
 pub use self::https::{Https, HttpsError, Pin};
 use crate::Later;
 
@@ -45,12 +47,16 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
-/// Why there is no answer. The bank may have acted all the same, unless it was [`TransportError::NotConnected`].
+/// Why there is no answer. The bank may have acted all the same, unless it was [`TransportError::NotConnected`] or
+/// [`TransportError::Untrusted`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
     /// No connection: name, network, proxy or TLS.
     #[error("no connection to the bank: {0}")]
     NotConnected(String),
+    /// Somebody answers who cannot prove to be the bank; nothing was sent to them (HTP-02).
+    #[error(transparent)]
+    Untrusted(#[from] Distrust),
     /// It took too long.
     #[error("the bank did not answer in time")]
     Timeout,

@@ -7,7 +7,9 @@ use std::net::TcpListener;
 
 use http::{HeaderMap, HeaderValue, Method};
 use koshin_client::pem;
-use koshin_client::transport::{Https, Pin, Request, Response, Transport, TransportError};
+use koshin_client::transport::{
+    Distrust, Https, Pin, Request, Response, Transport, TransportError,
+};
 use koshin_protocol::base64url;
 use koshin_protocol::certificate::Certificate;
 use koshin_protocol::time::Time;
@@ -15,6 +17,9 @@ use koshin_protocol::url::Url;
 use koshin_server::config::Origin;
 use koshin_server::init::{NewBank, NewTransport};
 use koshin_server::start::{Running, start};
+use rustls::crypto::aws_lc_rs;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use sha2::{Digest, Sha256};
 use wiremock::matchers::{body_string, header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -119,10 +124,102 @@ async fn only_configured_roots_and_pinned_keys_are_trusted() {
         let answer = https.send(whole.clone()).await;
         match answer {
             Ok(response) => assert!(trusted && response.status == 200, "{pins:?}"),
-            Err(TransportError::NotConnected(_)) => assert!(!trusted, "{pins:?}"),
+            Err(TransportError::Untrusted(_)) => assert!(!trusted, "{pins:?}"),
             Err(error) => panic!("{error:?}"),
         }
     }
+}
+
+// [HTP-02]
+#[tokio::test]
+async fn why_somebody_is_not_trusted_is_told_apart() {
+    let (ca, namesake) = (authority("CA"), authority("CA"));
+    let (trusted, unknown) = (&[root_of(&ca)][..], &[root_of(&authority("Other"))][..]);
+    let pins = vec![base64url::encode(&[7; 32]).parse().unwrap()];
+    let long = (2020, 2050);
+    for (roots, pins, name, years, why) in [
+        (trusted, vec![], "localhost", long, None),
+        (unknown, vec![], "localhost", long, Some(Distrust::Issuer)),
+        (&[root_of(&namesake)], vec![], "localhost", long, Some(Distrust::Issuer)),
+        (&[][..], vec![], "localhost", long, Some(Distrust::Issuer)),
+        (trusted, vec![], "bank.example", long, Some(Distrust::Name)),
+        (trusted, vec![], "localhost", (2020, 2021), Some(Distrust::Expired)),
+        (trusted, vec![], "localhost", (2049, 2050), Some(Distrust::NotYetValid)),
+        (trusted, pins, "localhost", long, Some(Distrust::Pin)),
+    ] {
+        let url = tls(&ca, name, years);
+        let answer = Https::new(roots, pins).unwrap().send(request(&url)).await;
+        match (answer, why) {
+            (Ok(response), None) => assert_eq!(response.status, 204),
+            (Err(TransportError::Untrusted(found)), Some(why)) => assert_eq!(found, why),
+            (answer, why) => panic!("{why:?}: {answer:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_cannot_be_one_of_a_server_is_not_trusted() {
+    // An authority's own certificate, as those have who make one by hand.
+    let ca = authority("CA");
+    let url = serve(ca.der().clone(), ca.key());
+    let error = Https::new(&[root_of(&ca)], vec![]).unwrap().send(request(&url)).await.unwrap_err();
+    assert!(matches!(error, TransportError::Untrusted(Distrust::Certificate(_))), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_speak_tls_is_no_matter_of_trust() {
+    let url = raw("HTTP/1.1 400 Bad Request\r\n\r\n").replace("http:", "https:");
+    let error = get(&url).await.unwrap_err();
+    assert!(matches!(error, TransportError::NotConnected(_)), "{error:?}");
+}
+
+fn authority(name: &str) -> rcgen::CertifiedIssuer<'static, rcgen::KeyPair> {
+    let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.distinguished_name.push(rcgen::DnType::CommonName, name);
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    rcgen::CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap()).unwrap()
+}
+
+fn root_of(ca: &rcgen::CertifiedIssuer<'_, rcgen::KeyPair>) -> Certificate {
+    Certificate::from_der(ca.der()).unwrap()
+}
+
+/// A server for one connection, with a certificate of this name, valid in these years.
+fn tls(
+    ca: &rcgen::CertifiedIssuer<'_, rcgen::KeyPair>,
+    name: &str,
+    (from, until): (i32, i32),
+) -> String {
+    let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+    params.not_before = rcgen::date_time_ymd(from, 1, 1);
+    params.not_after = rcgen::date_time_ymd(until, 1, 1);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = params.signed_by(&key, ca).unwrap();
+    serve(certificate.der().clone(), &key)
+}
+
+/// A server for one connection with this certificate.
+fn serve(certificate: CertificateDer<'static>, key: &rcgen::KeyPair) -> String {
+    let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
+    let config = ServerConfig::builder_with_provider(aws_lc_rs::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://localhost:{}/x", listener.local_addr().unwrap().port());
+    std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let connection = ServerConnection::new(config.into()).unwrap();
+        let mut stream = StreamOwned::new(connection, stream);
+        let mut head = [0; 4096];
+        // Whoever does not trust the certificate ends the connection here.
+        if stream.read(&mut head).is_ok() {
+            stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+        }
+    });
+    url
 }
 
 /// A server for one connection, which answers with these bytes and closes.

@@ -19,7 +19,7 @@ use super::Bank;
 use super::answer::{self, Answer};
 use crate::error::{Asked, Error, NoAnswer, Refusal};
 use crate::retry::{self, Backoff, MAX_BAD_NONCES};
-use crate::transport::{Request, Response};
+use crate::transport::{Request, Response, TransportError};
 
 /// Most bytes of a contract (ENC-20).
 const MAX_CONTRACT: usize = 8 << 20;
@@ -176,10 +176,9 @@ impl Bank {
         }
         let request = Request { method, url: url.clone(), headers, body, limit };
         let sent = self.inner.transport.send(request).await;
-        let response = sent.map_err(|error| Error::NoAnswer {
-            asked,
-            cause: NoAnswer::Transport(error),
-            retry_after: None,
+        let response = sent.map_err(|error| match error {
+            TransportError::Untrusted(distrust) => Error::Untrusted(distrust),
+            lost => Error::NoAnswer { asked, cause: NoAnswer::Transport(lost), retry_after: None },
         })?;
         if let Some(date) = answer::date(&response.headers) {
             self.learn_time(date);

@@ -12,6 +12,7 @@ use koshin_client::identity::{Identity, Pair, Settings};
 use koshin_client::import::{self, ImportError, Imported};
 use koshin_client::keystore::{FileStore, KeyStore, Pkcs12Store};
 use koshin_client::pem;
+use koshin_client::transport::{HttpsError, Pin};
 use koshin_protocol::cert_id::CertId;
 use koshin_protocol::certificate::Certificate;
 use koshin_protocol::time::Time;
@@ -69,7 +70,7 @@ pub(crate) struct NewIdentity {
     #[arg(long, value_name = "FILE")]
     tls_trust: Option<PathBuf>,
     /// SHA-256 of a public key in base64url that the bank's TLS chain must have one of
-    #[arg(long, value_name = "PIN")]
+    #[arg(long, value_name = "PIN", value_parser = pin)]
     tls_pin: Vec<String>,
     /// Where keys are kept (格納先) [default: file]
     #[arg(long, value_name = "KIND", value_parser = ["file", "pkcs12"])]
@@ -87,7 +88,8 @@ impl Import {
         let certificate = imported.chain[0].clone();
         let is_there = fits(&identity, &name, &certificate)?;
         let pair = match is_there {
-            Some(pair) => pair,
+            // An import that was killed may have left it without the link.
+            Some(pair) => identity.switch_to(&CertId::of(&pair.certificate))?,
             None => identity.import(imported, now())?,
         };
         context.block_on(self.tell(context, identity, pair))
@@ -178,13 +180,13 @@ impl NewIdentity {
     ) -> Result<Identity, Failure> {
         let roots = self.trust.as_deref().map(roots).transpose()?;
         if context.home.names()?.contains(name) {
+            let folder = context.home.path(name);
+            let settings = Settings::read(&Real, &folder)?;
+            self.agrees_with(&settings, name, &folder)?;
+            self.put_tls(settings, &folder)?;
             let identity = context.open_named(name, keys)?;
-            self.agrees_with(identity.settings(), name, identity.folder())?;
             if let Some(roots) = roots {
                 identity.put_anchors(&roots)?;
-            }
-            if let (Some(path), Some(_)) = (&self.tls_trust, &identity.settings().tls_trust) {
-                identity.put_tls_anchors(&self::roots(path)?)?;
             }
             return Ok(identity);
         }
@@ -219,6 +221,18 @@ impl NewIdentity {
         }
         context.output.is_about(name, context.home.option(name), &folder);
         Ok(identity.on_callers_thread())
+    }
+
+    /// What was given for the connection counts from now on, also for an identity that exists.
+    fn put_tls(&self, mut settings: Settings, folder: &Path) -> Result<(), Failure> {
+        if !self.tls_pin.is_empty() && self.tls_pin != settings.tls_pins {
+            settings.tls_pins.clone_from(&self.tls_pin);
+            settings.put(&Real, folder)?;
+        }
+        if let Some(path) = &self.tls_trust {
+            settings.put_tls_anchors(&Real, folder, &roots(path)?)?;
+        }
+        Ok(())
     }
 
     /// What was given for an identity that exists is what it has.
@@ -264,6 +278,11 @@ impl NewIdentity {
         };
         kind.to_owned()
     }
+}
+
+/// A pin as it stands in the settings, if it is one.
+fn pin(text: &str) -> Result<String, HttpsError> {
+    text.parse::<Pin>().map(|_| text.to_owned())
 }
 
 /// The certificates of a PEM file; at least one.

@@ -15,6 +15,9 @@ use crate::pem;
 /// The file's name in the identity's folder.
 const FILE: &str = "identity.toml";
 
+/// Where roots for TLS are, unless the settings name another place.
+const TLS_TRUST: &str = "tls-trust.pem";
+
 /// What an identity was set up with; people may edit the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -54,6 +57,21 @@ impl Settings {
         })?;
         let entry = Entry { name: FILE, content: text.as_bytes(), access: Access::Private };
         Ok(durable::put(files, folder, &[entry])?)
+    }
+
+    /// Writes the roots for TLS where the settings say, which say so from now on; durable when it returns.
+    pub fn put_tls_anchors(
+        &mut self,
+        files: &dyn Files,
+        folder: &Path,
+        roots: &[Certificate],
+    ) -> Result<(), IdentityError> {
+        if let Some(path) = &self.tls_trust {
+            return put_certificates(files, &folder.join(path), roots);
+        }
+        put_certificates(files, &folder.join(TLS_TRUST), roots)?;
+        self.tls_trust = Some(TLS_TRUST.into());
+        self.put(files, folder)
     }
 
     /// The roots of `trust`.

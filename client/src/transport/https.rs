@@ -16,7 +16,7 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use sha2::{Digest, Sha256};
 
-use super::{Request, Response, Transport, TransportError};
+use super::{Distrust, Request, Response, Transport, TransportError};
 use crate::Later;
 
 const CONNECT: Duration = Duration::from_secs(15);
@@ -205,7 +205,11 @@ impl ServerCertVerifier for Pinned {
 }
 
 fn without_answer(error: &reqwest::Error) -> TransportError {
-    if error.is_connect() { TransportError::NotConnected(chain(error)) } else { cut_short(error) }
+    match Distrust::of(error) {
+        Some(distrust) => distrust.into(),
+        None if error.is_connect() => TransportError::NotConnected(chain(error)),
+        None => cut_short(error),
+    }
 }
 
 fn cut_short(error: &reqwest::Error) -> TransportError {

@@ -133,6 +133,8 @@ fn a_folder_without_room_or_access_is_found_and_so_is_one_that_is_empty() {
     fails(&ran, "space", 11, "full");
     let ran = customer.run(&["doctor", "--json", "--home", "nowhere"]).done();
     finds(&ran, "home", "warn", "there is no identity");
+    let ran = customer.run(&["doctor", "--json", "--home", "key.pem/home"]);
+    fails(&ran, "home", 11, "cannot be read");
 }
 
 #[test]
@@ -163,8 +165,19 @@ fn trust_that_is_missing_damaged_or_not_the_banks_is_found() {
     let ran = doctor(&customer);
     fails(&ran, "issuers", 11, "do not cover");
     finds(&ran, "trust", "ok", "");
+    fs::write(&trust, expired_root()).unwrap();
+    fails(&doctor(&customer), "trust", 11, "expired");
     fs::write(&trust, good).unwrap();
     doctor(&customer).done();
+}
+
+/// A root that ended long ago.
+fn expired_root() -> String {
+    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().pem()
 }
 
 #[test]
@@ -244,6 +257,44 @@ fn a_certificate_that_may_be_renewed_or_is_too_late_is_found() {
     let ran = doctor(&customer);
     fails(&ran, "expiry", 12, "expired");
     finds(&ran, "renewalInfo", "fail", "unconfirmed, superseded");
+    // Of each identity its own.
+    let other = bank.makes("user", in_days(200));
+    fs::write(customer.path("other.pem"), other.certificate + other.key.as_str()).unwrap();
+    customer.import(&["other.pem", "--identity", "other"]).done();
+    let ran = doctor(&customer);
+    fails(&ran, "expiry", 12, "expired");
+    let expiry = of(&ran, "expiry");
+    let told: Vec<_> = expiry.iter().map(|one| (&one["identity"], &one["status"])).collect();
+    assert_eq!(told, [(&"default".into(), &"fail".into()), (&"other".into(), &"ok".into())]);
+    customer.run(&["doctor", "--identity", "other"]).done();
+}
+
+#[test]
+fn a_certificate_of_the_future_is_found() {
+    let bank = Bank::open();
+    let request = json!({ "role": "user", "notBefore": in_days(1), "notAfter": in_days(200) });
+    let request = serde_json::from_value(request).unwrap();
+    let Answer::Made(made) = bank.runtime.block_on(bank.running.provision(&request)).unwrap()
+    else {
+        panic!("the bank makes no such certificate");
+    };
+    let customer = Customer::new(&bank, Some(&made));
+    customer.imports();
+    fails(&doctor(&customer), "expiry", 11, "is valid from");
+}
+
+#[test]
+fn a_key_that_is_closed_is_found() {
+    let bank = Bank::open();
+    let customer = bank.newcomer("user", 200);
+    customer.secret("pass", "correct horse");
+    let encrypted = ["--encrypt", "--key-passphrase-file", "pass", "key.pem", "certificate.pem"];
+    customer.import(&encrypted).done();
+    fails(&doctor(&customer), "pair", 11, "encrypted");
+    customer.secret("wrong", "wrong horse");
+    let with = |file| customer.run(&["doctor", "--json", "--key-passphrase-file", file]);
+    fails(&with("wrong"), "pair", 11, "passphrase");
+    finds(&with("pass").done(), "pair", "ok", "belong together");
 }
 
 #[test]
@@ -352,11 +403,29 @@ fn a_clock_that_is_wrong_is_found() {
     let customer = healthy(&bank);
     let publisher = Publisher::of(&bank, &customer, |_| {});
     bank.runtime.block_on(publisher.server.reset());
-    let late = ResponseTemplate::new(200)
-        .insert_header("date", "Sun, 06 Nov 1994 08:49:37 GMT")
-        .set_body_json(json!({}));
-    publisher.answers(&bank, "directory", late);
-    finds(&doctor(&customer), "clock", "warn", "ahead of the bank's");
+    for (date, side) in [
+        ("Sun, 06 Nov 1994 08:49:37 GMT", "ahead of the bank's"),
+        ("Sat, 06 Nov 2094 08:49:37 GMT", "behind the bank's"),
+    ] {
+        let wrong = ResponseTemplate::new(200).insert_header("date", date).set_body_json(json!({}));
+        publisher.answers(&bank, "directory", wrong);
+        let ran = doctor(&customer);
+        finds(&ran, "clock", "warn", side);
+        assert!(of(&ran, "clock")[0]["fix"].as_str().unwrap().contains("set the clock"), "{ran:?}");
+        bank.runtime.block_on(publisher.server.reset());
+    }
+}
+
+#[test]
+fn a_bank_that_answers_with_something_else_is_found() {
+    let bank = Bank::open();
+    let customer = healthy(&bank);
+    let publisher = Publisher::of(&bank, &customer, |_| {});
+    publisher.answers(&bank, "renewal-info/.*", ResponseTemplate::new(500));
+    finds(&doctor(&customer).done(), "renewalInfo", "warn", "HTTP status 500");
+    bank.runtime.block_on(publisher.server.reset());
+    publisher.answers(&bank, "directory", ResponseTemplate::new(503));
+    fails(&doctor(&customer), "connection", 10, "HTTP status 503");
 }
 
 #[test]

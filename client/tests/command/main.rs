@@ -16,5 +16,6 @@ mod schema;
 mod service;
 mod status;
 mod terminal;
+mod trust;
 mod undo;
 mod usage;

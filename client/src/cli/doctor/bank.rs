@@ -75,12 +75,10 @@ async fn get(https: &Https, url: &Url) -> Result<Response, TransportError> {
 }
 
 fn unreachable(url: &Url, error: &TransportError) -> Finding {
-    let (url, detail) = (url.to_string(), error.to_string());
+    let url = url.to_string();
     match error {
-        TransportError::NotConnected(text) if text.contains("certificate") => {
-            Finding::TlsRefused { url, detail }
-        }
-        _ => Finding::NotReached { url, detail },
+        TransportError::Untrusted(why) => Finding::TlsRefused { url, why: why.clone() },
+        lost => Finding::NotReached { url, detail: lost.to_string() },
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use koshin_client::Class;
+use koshin_client::transport::Distrust;
 use koshin_protocol::algorithm::Algorithm;
 use koshin_protocol::time::Time;
 
@@ -55,7 +56,7 @@ pub(crate) enum Finding {
     // The bank.
     Reached { url: String },
     NotReached { url: String, detail: String },
-    TlsRefused { url: String, detail: String },
+    TlsRefused { url: String, why: Distrust },
     HttpStatus { url: String, status: u16 },
     Directory { profile: &'static str },
     DirectoryBad { detail: String },

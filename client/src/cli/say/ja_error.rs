@@ -6,7 +6,7 @@ use koshin_client::files::FileError;
 use koshin_client::identity::{IdentityError, Mismatch};
 use koshin_client::import::ImportError;
 use koshin_client::keystore::KeyStoreError;
-use koshin_client::transport::TransportError;
+use koshin_client::transport::{Distrust, TransportError};
 
 use crate::cli::language::Tongue;
 
@@ -17,6 +17,10 @@ pub(crate) fn text(error: &Error, tongue: &Tongue) -> String {
         Error::Refused(refusal) => refusal.to_string(),
         Error::NoAnswer { asked, cause, .. } => {
             format!("銀行から正しい応答がありません（{asked}）: {}", no_answer(cause))
+        }
+        Error::Untrusted(why) => {
+            let (what, remedy) = distrust(why);
+            format!("接続先が銀行であることを確認できません。何も送信していません: {what}。{remedy}")
         }
         Error::Directory(detail) => format!("銀行のディレクトリを利用できません: {detail}"),
         Error::ForeignUrl { base, url } => format!(
@@ -82,6 +86,7 @@ fn no_answer(cause: &NoAnswer) -> String {
         NoAnswer::Transport(TransportError::NotConnected(detail)) => {
             format!("接続できません: {detail}")
         }
+        NoAnswer::Transport(TransportError::Untrusted(why)) => distrust(why).0,
         NoAnswer::Transport(TransportError::Timeout) => "時間内に応答がありません".to_owned(),
         NoAnswer::Transport(TransportError::CutShort(detail)) => {
             format!("接続が途中で切れました: {detail}")
@@ -93,6 +98,35 @@ fn no_answer(cause: &NoAnswer) -> String {
         NoAnswer::Header(name) => format!("ヘッダー `{name}` がないか、読み取れません"),
         NoAnswer::Status(status) => format!("HTTPステータス {status}、説明なし"),
         NoAnswer::Certificate => "読み取れない電子証明書です".to_owned(),
+    }
+}
+
+/// Why whoever answers is not taken for the bank, and what to do about it.
+pub(crate) fn distrust(why: &Distrust) -> (String, &'static str) {
+    match why {
+        Distrust::Issuer => (
+            "信頼できる発行者の証明書（TLS）ではありません".to_owned(),
+            "銀行が専用のルート証明書を使っている場合は、銀行から受け取って --tls-trust で指定してください\
+             （identity.toml の tls-trust）。通信を読み取るプロキシがあるときも同じ状態になります",
+        ),
+        Distrust::Name => (
+            "別のホストの証明書（TLS）です".to_owned(),
+            "銀行のディレクトリのURLを確認してください",
+        ),
+        Distrust::Expired => (
+            "証明書（TLS）の有効期限が切れています".to_owned(),
+            "端末の時計を確認し、正しければ銀行にお問い合わせください",
+        ),
+        Distrust::NotYetValid => {
+            ("証明書（TLS）がまだ有効ではありません".to_owned(), "端末の時計を合わせてください")
+        }
+        Distrust::Pin => (
+            "固定された鍵の証明書（TLS）ではありません".to_owned(),
+            "現在のピンを銀行に確認してください（identity.toml の tls-pins）",
+        ),
+        Distrust::Certificate(detail) => {
+            (format!("証明書（TLS）を信頼できません: {detail}"), "銀行にお問い合わせください")
+        }
     }
 }
 

@@ -146,11 +146,9 @@ pub(super) fn words(finding: &Finding, tongue: &Tongue, option: &str) -> Words {
             format!("{url} does not answer: {detail}"),
             "check the network, the firewall and the proxy variables; try again later",
         ),
-        Finding::TlsRefused { url, detail } => bad(
-            format!("{url} cannot prove that it is the bank: {detail}"),
-            "check `tls-trust` and `tls-pins` in identity.toml and this machine's clock; ask the bank \
-             before you trust another root",
-        ),
+        Finding::TlsRefused { url, why } => {
+            bad(format!("{url} cannot prove that it is the bank: {why}"), why.remedy())
+        }
         Finding::HttpStatus { url, status } => bad(
             format!("{url} answers with HTTP status {status}"),
             "check the address in identity.toml; if it is right, try again later",

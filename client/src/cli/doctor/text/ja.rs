@@ -3,6 +3,7 @@
 use super::{Words, bad, good};
 use crate::cli::doctor::finding::Finding;
 use crate::cli::language::Tongue;
+use crate::cli::say::ja_error;
 
 #[expect(clippy::too_many_lines, reason = "one list of texts, which is read as a list")]
 pub(super) fn words(finding: &Finding, tongue: &Tongue, option: &str) -> Words {
@@ -142,11 +143,10 @@ pub(super) fn words(finding: &Finding, tongue: &Tongue, option: &str) -> Words {
             format!("{url}に接続できません: {detail}"),
             "ネットワーク、ファイアウォール、プロキシの設定を確認し、後でもう一度お試しください",
         ),
-        Finding::TlsRefused { url, detail } => bad(
-            format!("{url}が銀行であることを確認できません: {detail}"),
-            "identity.toml の tls-trust と tls-pins、端末の時計を確認してください。別のルートを信頼する前に銀行に\
-             お問い合わせください",
-        ),
+        Finding::TlsRefused { url, why } => {
+            let (what, remedy) = ja_error::distrust(why);
+            bad(format!("{url}が銀行であることを確認できません: {what}"), remedy)
+        }
         Finding::HttpStatus { url, status } => bad(
             format!("{url}がHTTP {status}を返しました"),
             "identity.toml の宛先を確認し、正しければ後でもう一度お試しください",
