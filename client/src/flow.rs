@@ -47,6 +47,9 @@ pub(crate) async fn pass(run: &Run<'_>, wish: &Renewal) -> Result<Outcome, Error
         Found::Order(stage, order) => return complete(client, wish, *stage, order).await,
         Found::Leftovers(leftovers) => leftovers,
     };
+    if leftovers.are_none() {
+        place::worth_a_logon(client).await?;
+    }
     let session = match logon::log_on(run).await {
         Ok(session) => session,
         Err(refused) => match own::by_any_key(client, &refused).await? {

@@ -5,9 +5,10 @@
 
 use koshin_protocol::cert_id::CertId;
 use koshin_protocol::jwk::Thumbprint;
-use koshin_protocol::order::StatusName;
+use koshin_protocol::order::{Status, StatusName};
 use koshin_protocol::problem::Token;
 use koshin_protocol::session::Purpose as LogonPurpose;
+use koshin_protocol::time::Time;
 use koshin_protocol::url::Url;
 
 use crate::client::{Client, Run};
@@ -40,6 +41,28 @@ impl Client {
             return Err(Error::Nothing { what: "completed renewal that could be rolled back" });
         }
         self.finish_undoing().await
+    }
+
+    /// Until when the last renewal may be taken back; `None` where it may not. The bank is asked by the new key: a logon
+    /// with the new certificate would end the right (SPEC.md 7.14).
+    pub async fn rollback_until(&self) -> Result<Option<Time>, Error> {
+        if self.bank.directory().await?.meta.rollback_within.is_none() {
+            return Ok(None);
+        }
+        let Some(pair) = self.on_disk(renewed_and_current).await? else { return Ok(None) };
+        let order = match self.bank.find_order(&pair.signer).await {
+            Ok(order) => order,
+            Err(Error::Refused(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        Ok(match &order.document().status {
+            Status::Completed { rollback, .. } => rollback.as_ref().map(|right| right.until),
+            Status::Processing { .. }
+            | Status::Valid { .. }
+            | Status::Canceled { .. }
+            | Status::Invalid { .. }
+            | Status::RolledBack { .. } => None,
+        })
     }
 
     async fn finish_undoing(&self) -> Result<Outcome, Error> {
@@ -321,6 +344,12 @@ fn intend_rollback(identity: &Identity) -> Result<bool, IdentityError> {
     let Some(renewed) = identity.renewed()? else { return Ok(false) };
     renewed.intend(Intent::RollBack)?;
     Ok(true)
+}
+
+/// The current pair, if it came of the last renewal.
+fn renewed_and_current(identity: &Identity) -> Result<Option<Pair>, IdentityError> {
+    let Some(renewed) = identity.renewed()? else { return Ok(None) };
+    Ok(identity.current()?.filter(|current| current.generation == renewed.number()))
 }
 
 /// The oldest generation with a journaled cancel or rollback.

@@ -150,8 +150,18 @@ pub(crate) fn answer(output: &Output, question: &Say) -> Option<String> {
     let mut line = String::new();
     match io::stdin().read_line(&mut line) {
         Ok(0) | Err(_) => None,
-        Ok(_) => Some(line.trim().to_lowercase()),
+        Ok(_) => Some(half_width(line.trim()).to_lowercase()),
     }
+}
+
+/// A Japanese input method that is on types `ｙ` and `１`.
+fn half_width(text: &str) -> String {
+    const OFFSET: u32 = 0xFF01 - 0x21;
+    let half = |character| match character {
+        '！'..='～' => char::from_u32(u32::from(character) - OFFSET).unwrap_or(character),
+        other => other,
+    };
+    text.chars().map(half).collect()
 }
 
 impl Consent for Person {

@@ -183,6 +183,7 @@ fn is_about_the_directory(error: &Error) -> bool {
     match error {
         Error::Refused(refusal) => refusal.asked == Asked::Directory,
         Error::NoAnswer { asked, .. } => *asked == Asked::Directory,
+        Error::Untrusted(_) => true,
         _ => false,
     }
 }
@@ -197,6 +198,10 @@ fn by_refusal(output: &Output, command: &str, problem: &Problem) -> Option<Next>
     if matches!(problem.token(), Some(Token::PinRequired | Token::PinWrong)) {
         let unattended = format!("{command} --pin-file FILE");
         return mine(if output.is_attended() { command } else { &unattended });
+    }
+    // The new certificate, which the remedy says to use, is here: it is the one that was to be taken back.
+    if matches!(problem.token(), Some(Token::RollbackEnded | Token::RollbackDisabled)) {
+        return mine("status");
     }
     match problem.remedy.action {
         Action::Retry | Action::Wait | Action::Logon | Action::UsePredecessor => mine(command),

@@ -2,7 +2,7 @@
 
 pub(crate) mod en;
 pub(crate) mod ja;
-mod ja_error;
+pub(crate) mod ja_error;
 
 use std::path::PathBuf;
 
@@ -51,6 +51,9 @@ pub(crate) enum Say {
     },
     AskTicket,
     AskRollback,
+    AskLogOn {
+        until: Time,
+    },
     AskRevoke,
     AskReissue {
         name: String,
@@ -236,6 +239,9 @@ pub(crate) enum Say {
         names: String,
     },
     ConsentNeeded,
+    LogonEndsRollback {
+        until: Time,
+    },
     KeyPassphraseNeeded,
     OthersCanRead {
         path: PathBuf,

@@ -1,6 +1,7 @@
 //! `status` and `list`
 
 use clap::Args;
+use koshin_client::Client;
 use koshin_client::consent::Unattended;
 use koshin_client::identity::Identity;
 use koshin_client::status::{self, PairStatus, Status};
@@ -8,7 +9,7 @@ use koshin_protocol::renewal_info::Window;
 use serde_json::{Value, json};
 
 use super::admin::page;
-use super::consent::Person;
+use super::consent::{self, Person};
 use super::context::{Context, Wish};
 use super::failure::Failure;
 use super::home::IdentityName;
@@ -21,7 +22,8 @@ const STATUS: &str = "\
 Shows the certificate in use, until when it is valid, when its renewal opens, what was begun and is not
 finished, and what to do next. It asks the bank for its public rules alone, without logging on.
 
-With --contract it logs on and shows what the bank has (契約法人ステータス画面).";
+With --contract it logs on and shows what the bank has (契約法人ステータス画面). After a renewal that may still
+be taken back, the first logon ends the right to do so: it asks before that, or takes --yes for consent.";
 
 /// Show the certificate in use, its renewal window, and what to do next
 #[derive(Debug, Args)]
@@ -33,6 +35,9 @@ pub(crate) struct ShowStatus {
     /// Log on, and show the contract's status page, too
     #[arg(long)]
     contract: bool,
+    /// Log on also where that ends the right to take the last renewal back
+    #[arg(long, short, requires = "contract")]
+    yes: bool,
     #[command(flatten)]
     pin: PinSource,
     #[command(flatten)]
@@ -91,9 +96,12 @@ impl ShowStatus {
             lines.push(say);
             next = next.or(Some(command));
         }
+        let mut is_to_log_on = false;
         let client = if self.contract {
             let person = Person::with_pin_only(&context.output, &self.pin)?;
-            context.client(identity, person, Wish::default()).await?
+            let client = context.client(identity, person, Wish::default()).await?;
+            is_to_log_on = self.may_log_on(context, &client).await?;
+            client
         } else {
             context.client(identity, Unattended::default(), Wish::default()).await?
         };
@@ -119,12 +127,26 @@ impl ShowStatus {
             value["next"] = json!(command);
             lines.push(Say::Next { command, is_administrators: false });
         }
-        if self.contract {
+        if is_to_log_on {
             let contract = client.contract().await?;
             lines.push(page(&contract));
             value["contract"] = json!(contract);
         }
         Ok((value, lines))
+    }
+}
+
+impl ShowStatus {
+    /// A look is not worth the right to take the last renewal back, unless the user says so.
+    async fn may_log_on(&self, context: &Context, client: &Client) -> Result<bool, Failure> {
+        if self.yes {
+            return Ok(true);
+        }
+        let Some(until) = client.rollback_until().await? else { return Ok(true) };
+        if !context.output.is_attended() {
+            return Err(Failure::usage(Say::LogonEndsRollback { until }));
+        }
+        Ok(consent::yes_or_no(&context.output, &Say::AskLogOn { until }))
     }
 }
 

@@ -263,6 +263,16 @@ pub(crate) fn ending(status: StatusName) -> Ending {
 }
 
 impl Leftovers {
+    /// Whether nothing is left of earlier attempts.
+    pub(super) fn are_none(&self) -> bool {
+        let Self { began, lone, lost, forgotten, over } = self;
+        began.is_empty()
+            && lone.is_empty()
+            && lost.is_empty()
+            && forgotten.is_empty()
+            && over.is_empty()
+    }
+
     /// Closes what the bank has ended, now that the pair that counts is the current one.
     pub(super) async fn close_what_is_over(&mut self, client: &Client) -> Result<(), Error> {
         for (stage, how) in std::mem::take(&mut self.over) {

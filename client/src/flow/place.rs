@@ -4,6 +4,7 @@ use koshin_protocol::cert_id::CertId;
 use koshin_protocol::certificate::Certificate;
 use koshin_protocol::order::Kind;
 use koshin_protocol::problem::Token;
+use koshin_protocol::renewal_info::Window;
 use koshin_protocol::time::Time;
 
 use super::end;
@@ -92,11 +93,28 @@ pub(super) async fn without(
     Ok(())
 }
 
+/// A logon with the new certificate ends the right to take its renewal back: while that exists, whether it is time for
+/// another renewal is found out without one (CLI-86).
+pub(super) async fn worth_a_logon(client: &Client) -> Result<(), Error> {
+    let Some(current) = client.on_disk(crate::identity::Identity::current).await? else {
+        return Ok(());
+    };
+    let certificate = current.certificate;
+    let directory = client.bank.directory().await?;
+    if is_open(client, &window::enforced(&certificate, &directory.meta))
+        || client.rollback_until().await?.is_none()
+    {
+        return Ok(());
+    }
+    window_of(client, None, &certificate).await
+}
+
 /// The window by every account, and the user's choice.
 async fn may_begin(client: &Client, wish: &Renewal, session: &Session) -> Result<Choice, Error> {
     let certificate = session.pair().certificate.clone();
-    is_open(client, session, &certificate).await?;
-    let Some(notice) = &session.document().notice else { return Ok(Choice::Renew) };
+    let notice = session.document().notice.as_ref();
+    window_of(client, notice.map(|notice| notice.window), &certificate).await?;
+    let Some(notice) = notice else { return Ok(Choice::Renew) };
     client.report(&Event::Notice {
         expires: notice.expires,
         opens: notice.window.start(),
@@ -110,27 +128,26 @@ async fn may_begin(client: &Client, wish: &Renewal, session: &Session) -> Result
 }
 
 /// WIN-05: the order is sent where any of three accounts is open, by the bank's clock or this machine's.
-async fn is_open(
+async fn window_of(
     client: &Client,
-    session: &Session,
+    notice: Option<Window>,
     certificate: &Certificate,
 ) -> Result<(), Error> {
-    let bank = &client.bank;
-    let clocks = [bank.now(), bank.own_now()];
-    let open = |window: &koshin_protocol::renewal_info::Window| {
-        clocks.iter().any(|now| window.contains(*now))
-    };
-    let own = window::enforced(certificate, &bank.directory().await?.meta);
-    let notice = session.document().notice.as_ref().map(|notice| notice.window);
-    if open(&own) || notice.as_ref().is_some_and(open) {
+    let own = window::enforced(certificate, &client.bank.directory().await?.meta);
+    if is_open(client, &own) || notice.is_some_and(|window| is_open(client, &window)) {
         return Ok(());
     }
     let info = client.renewal_info(&CertId::of(certificate)).await?;
     match info.map(|info| info.enforced_window) {
-        Some(window) if open(&window) => Ok(()),
+        Some(window) if is_open(client, &window) => Ok(()),
         Some(window) => Err(Error::TooEarly { opens: window.start().min(own.start()) }),
         None => Err(Error::TooEarly { opens: own.start() }),
     }
+}
+
+fn is_open(client: &Client, window: &Window) -> bool {
+    let clocks = [client.bank.now(), client.bank.own_now()];
+    clocks.iter().any(|now| window.contains(*now))
 }
 
 /// A key of an earlier attempt that fits: one key, one order, so that an attempt whose answer was lost is repeated with the

@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use koshin_client::clock::{Clock, SystemClock};
 use koshin_protocol::time::Time;
+use koshin_server::ca::FaultyIssuer;
+use koshin_server::clock::System;
 use koshin_server::config::Origin;
 use koshin_server::init::{NewBank, NewTransport};
+use koshin_server::issue::RETRY_AFTER;
 use koshin_server::provision::{Answer, Made};
-use koshin_server::start::{Running, start};
+use koshin_server::start::{Running, start_changed};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -36,15 +40,30 @@ pub fn in_days(days: i64) -> Time {
 impl Bank {
     /// Behind plain HTTP.
     pub fn open() -> Self {
-        Self::with("http://127.0.0.1:8080", NewTransport::Plain)
+        Self::with("http://127.0.0.1:8080", NewTransport::Plain, |_| {})
     }
 
     /// With TLS, by a certificate of its own CA.
     pub fn open_tls() -> Self {
-        Self::with("https://localhost:8443", NewTransport::LoopbackTls)
+        Self::with("https://localhost:8443", NewTransport::LoopbackTls, |_| {})
     }
 
-    fn with(origin: &str, transport: NewTransport<'_>) -> Self {
+    /// Whose CA is as slow as it is told to be.
+    pub fn open_slow() -> (Self, Arc<FaultyIssuer>) {
+        let mut slow = None;
+        let bank = Self::with("http://127.0.0.1:8080", NewTransport::Plain, |bank| {
+            let issuer = Arc::new(FaultyIssuer::new(Arc::clone(&bank.issuer), RETRY_AFTER));
+            bank.issuer = Arc::<FaultyIssuer>::clone(&issuer);
+            slow = Some(issuer);
+        });
+        (bank, slow.unwrap())
+    }
+
+    fn with(
+        origin: &str,
+        transport: NewTransport<'_>,
+        change: impl FnOnce(&mut koshin_server::bank::Bank),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let new = NewBank {
             organization: "Example Bank",
@@ -63,7 +82,7 @@ impl Bank {
             rules.cost.passes = 1;
         }
         let runtime = Runtime::new().unwrap();
-        let running = runtime.block_on(start(config)).unwrap();
+        let running = runtime.block_on(start_changed(config, Arc::new(System), change)).unwrap();
         Self { folder, running, runtime }
     }
 

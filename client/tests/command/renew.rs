@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use koshin_client::pem;
 use koshin_protocol::certificate::Certificate;
+use koshin_server::ca::Fault;
 
 use crate::bank::{Bank, PIN, in_days};
 use crate::customer::{Customer, finish};
@@ -14,6 +15,26 @@ fn current(customer: &Customer) -> Certificate {
     let path = customer.path("home/default/current/certificate.pem");
     let sections = pem::sections(&fs::read(path).unwrap()).unwrap();
     Certificate::from_der(&sections[0].der).unwrap()
+}
+
+#[test]
+fn while_the_certificate_is_being_made_an_event_says_so_and_until_when() {
+    let (bank, issuer) = Bank::open_slow();
+    let user = bank.user();
+    issuer.set(Fault::Slow { questions: 1 });
+    let events = user.with_pin(&["renew", "--yes", "--json"]).done().events();
+    let at = |name: &str| events.iter().position(|event| event["event"] == name).unwrap();
+    let processing = &events[at("processing")];
+    assert_eq!(processing["order"], events[at("ordered")]["order"]);
+    assert!(processing["seconds"].as_u64().unwrap() > 0, "{processing}");
+    assert!(at("ordered") < at("processing") && at("processing") < at("received"));
+    assert_eq!(events.last().unwrap()["outcome"], "renewed");
+    // With less patience it ends, and is taken up again.
+    let other = bank.user();
+    issuer.set(Fault::Slow { questions: 1 });
+    let ran = other.with_pin(&["renew", "--yes", "--json", "--max-wait", "0"]);
+    assert_eq!((ran.code, &ran.last()["next"]), (10, &"koshin resume".into()), "{ran:?}");
+    other.with_pin(&["resume", "--yes"]).done();
 }
 
 // [CLI-96]
@@ -94,7 +115,7 @@ fn over_tls_the_bank_is_trusted_by_the_roots_that_were_given() {
     let files = ["--identity", "untrusting", "key.pem", "certificate.pem"];
     customer.import(&files).done();
     let untrusting = ["renew", "--yes", "--identity", "untrusting"];
-    customer.with_pin(&untrusting).failed(10, "certificate");
+    customer.with_pin(&untrusting).failed(11, "certificate");
     customer
         .import(&["--tls-trust", roots, "--identity", "hanako", "key.pem", "certificate.pem"])
         .done();

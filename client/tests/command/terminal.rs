@@ -5,6 +5,8 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use koshin_server::ca::Fault;
+
 use crate::bank::{Bank, PIN};
 use crate::customer::Customer;
 
@@ -99,7 +101,8 @@ fn a_renewal_goes_through_the_steps_of_the_banks_own_procedure() {
     terminal.shows("電子証明書更新のお知らせ").shows("次回ログイン時に更新する").types("3");
     terminal.shows("1 か 2").shows("[1]:").types("1");
     terminal.shows("電子証明書更新実行").shows("格納先: file").shows("[y/n]").types("y");
-    terminal.shows("この電子証明書に切り替えますか").types("y");
+    // As with the input method on.
+    terminal.shows("この電子証明書に切り替えますか").types("ｙ");
     terminal.shows("電子証明書の更新が完了しました。");
     let screen = terminal.ends(0);
     assert!(!screen.contains(PIN) && !screen.contains("000000"), "{screen}");
@@ -128,6 +131,36 @@ fn without_the_second_consent_the_old_certificate_stays_and_the_renewal_is_resum
     let mut terminal = Terminal::run(&user, "resume");
     terminal.shows("Use it from now on?").types("y").shows("The renewal is complete.");
     terminal.ends(0);
+}
+
+// [CLI-95]
+#[test]
+fn while_the_certificate_is_being_made_somebody_at_a_terminal_sees_that_it_goes_on() {
+    let (bank, issuer) = Bank::open_slow();
+    let user = bank.user();
+    issuer.set(Fault::Slow { questions: 1 });
+    let mut terminal = Terminal::run(&user, "renew --yes");
+    terminal.shows("PIN (").types_secret(PIN).shows("The bank has the order.");
+    terminal.shows("The bank is making the certificate; asking again in ").shows("Please wait");
+    terminal.shows("The renewal is complete.");
+    terminal.ends(0);
+}
+
+#[test]
+fn a_logon_that_ends_the_right_to_take_a_renewal_back_is_asked_for() {
+    let bank = Bank::open();
+    let user = bank.user();
+    user.with_pin(&["renew", "--yes"]).done();
+    let mut terminal = Terminal::run(&user, "status --contract");
+    terminal.shows("can be taken back until").shows("[y/n]").types("n");
+    terminal.shows("* CN=").shows("nothing to do until then");
+    let screen = terminal.ends(0);
+    assert!(!screen.contains("Contract "), "{screen}");
+    let mut terminal = Terminal::run(&user, "status --contract");
+    terminal.shows("Log on? [y/n]").types("y").shows("PIN (").types_secret(PIN);
+    terminal.shows("Contract ");
+    terminal.ends(0);
+    user.with_pin(&["rollback", "--yes"]).failed(11, "Next: koshin status");
 }
 
 #[test]

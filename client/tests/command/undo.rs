@@ -49,6 +49,37 @@ fn a_renewal_is_taken_back_only_when_that_was_said() {
     assert_eq!(certificates[0]["certID"], renewed["replaces"]);
 }
 
+// [CLI-86]
+#[test]
+fn a_look_does_not_end_the_right_to_take_a_renewal_back() {
+    let bank = Bank::open();
+    let user = bank.user();
+    let renewed = user.with_pin(&["renew", "--yes"]).done();
+    assert!(renewed.out.contains("before you log on with the new certificate"), "{renewed:?}");
+    let early = user.with_pin(&["renew", "--yes", "--json"]);
+    assert_eq!(early.code, 10, "{early:?}");
+    assert!(early.last()["notBefore"].is_string(), "{early:?}");
+    user.with_pin(&["status", "--contract"]).failed(2, "ends that right");
+    user.run(&["agent", "--once"]).done();
+    user.run(&["doctor"]).done();
+    user.with_pin(&["rollback", "--yes"]).done();
+}
+
+#[test]
+fn a_rollback_that_comes_too_late_is_answered_with_the_certificate_that_is_here() {
+    let bank = Bank::open();
+    let user = bank.user();
+    let renewed = user.with_pin(&["renew", "--yes", "--json"]).done().last();
+    let contract = user.with_pin(&["status", "--contract", "--yes"]).done();
+    assert!(contract.out.contains("Contract "), "{contract:?}");
+    let late = user.with_pin(&["rollback", "--yes", "--json"]);
+    assert_eq!((late.code, &late.last()["problem"]["token"]), (11, &"rollbackEnded".into()));
+    assert_eq!(late.last()["next"], "koshin status");
+    let listed = user.run(&["list", "--json"]).done().last();
+    assert_eq!(listed["identities"][0]["certificates"][0]["certID"], renewed["certID"]);
+    user.with_pin(&["status", "--contract"]).done();
+}
+
 #[test]
 fn a_certificate_is_revoked_by_its_owner_and_then_only_a_reissue_helps() {
     let bank = Bank::open();

@@ -115,6 +115,7 @@ async fn a_pin_is_changed() {
     assert!(matches!(outcome, Outcome::Renewed(_)), "{outcome:?}");
 }
 
+// [NAM-04]
 #[tokio::test]
 async fn the_name_of_a_ticket_is_encoded_as_the_bank_expects_it() {
     let bank = Bank::open().await;

@@ -58,6 +58,11 @@ pub(crate) fn text(say: &Say, tongue: &Tongue) -> String {
         ),
         Say::AskTicket => "Enrollment ticket (koshin-ticket:..., not shown): ".to_owned(),
         Say::AskRollback => "Taking the renewal back revokes the new certificate; the old one counts again.\nTake it back? [y/n] ".to_owned(),
+        Say::AskLogOn { until } => format!(
+            "The last renewal can be taken back until {}. Logging on with the new certificate ends that right.\n\
+             Log on? [y/n] ",
+            time(*until)
+        ),
         Say::AskRevoke => "A revoked certificate cannot be used again, and only a reissue gives a new one.\nRevoke it? [y/n] ".to_owned(),
         Say::AskReissue { name, reason } => format!(
             "{}\n\x20 User: {name}\n\x20 Reason: {reason}\nReissue? [y/n] ",
@@ -136,7 +141,10 @@ pub(crate) fn text(say: &Say, tongue: &Tongue) -> String {
                 lines.push("Use the new certificate from now on. The old one is still listed until it expires, but no longer counts.".to_owned());
             }
             if let Some((until, command)) = rollback {
-                lines.push(format!("To take the renewal back, until {}: {command}", time(*until)));
+                lines.push(format!(
+                    "To take the renewal back, until {} and before you log on with the new certificate: {command}",
+                    time(*until)
+                ));
             }
             lines.push(format!("For a browser or other programs: {export}"));
             lines.join("\n")
@@ -255,6 +263,10 @@ pub(crate) fn text(say: &Say, tongue: &Tongue) -> String {
             format!("there are several identities ({names}); choose one with --identity NAME")
         }
         Say::ConsentNeeded => "nobody is here to be asked for consent; give it in advance with --yes, or run this at a terminal without --json".to_owned(),
+        Say::LogonEndsRollback { until } => format!(
+            "the last renewal can be taken back until {}, and logging on with the new certificate ends that right; give --yes to log on all the same",
+            time(*until)
+        ),
         Say::KeyPassphraseNeeded => "the key store needs its passphrase; give it with --key-passphrase-file FILE or --key-passphrase-fd N".to_owned(),
         Say::OthersCanRead { path } => {
             let path = path.display();

@@ -61,6 +61,10 @@ pub(crate) fn text(say: &Say, tongue: &Tongue) -> String {
         ),
         Say::AskTicket => "取得用紙の文字列（koshin-ticket:...、画面には表示されません）: ".to_owned(),
         Say::AskRollback => "更新を取り消すと新しい電子証明書は失効し、更新前の電子証明書が再び有効になります。\n更新を取り消しますか？ [y/n] ".to_owned(),
+        Say::AskLogOn { until } => format!(
+            "直前の更新は{}まで取り消せます。新しい電子証明書でログオンすると取り消せなくなります。\nログオンしますか？ [y/n] ",
+            time(*until)
+        ),
         Say::AskRevoke => "失効した電子証明書は二度と使用できません。新しい電子証明書には再発行が必要です。\n失効させますか？ [y/n] ".to_owned(),
         Say::AskReissue { name, reason } => format!(
             "{}\n\x20 利用者: {name}\n\x20 理由: {reason}\n再発行（初期化）しますか？ [y/n] ",
@@ -142,7 +146,10 @@ pub(crate) fn text(say: &Say, tongue: &Tongue) -> String {
                 lines.push("今後は新しい電子証明書を使用してください。古い電子証明書は有効期限まで一覧に表示されますが、使用できません。".to_owned());
             }
             if let Some((until, command)) = rollback {
-                lines.push(format!("更新の取り消し（{}まで）: {command}", time(*until)));
+                lines.push(format!(
+                    "更新の取り消し（{}まで、新しい電子証明書でログオンする前に限ります）: {command}",
+                    time(*until)
+                ));
             }
             lines.push(format!("ブラウザなど他のソフトウェアで使う場合: {export}"));
             lines.join("\n")
@@ -279,6 +286,10 @@ pub(crate) fn text(say: &Say, tongue: &Tongue) -> String {
             format!("設定が複数あります（{names}）。--identity 名前 で選んでください")
         }
         Say::ConsentNeeded => "同意を確認できる人がいません。--yes であらかじめ同意するか、--json を付けずに端末で実行してください".to_owned(),
+        Say::LogonEndsRollback { until } => format!(
+            "直前の更新は{}まで取り消せますが、新しい電子証明書でログオンすると取り消せなくなります。それでもログオンするには --yes を付けてください",
+            time(*until)
+        ),
         Say::KeyPassphraseNeeded => "格納先のパスフレーズが必要です。--key-passphrase-file ファイル か --key-passphrase-fd 番号 で渡してください".to_owned(),
         Say::OthersCanRead { path } => {
             let path = path.display();
