@@ -53,23 +53,32 @@ impl Design {
 
     /// A life that strace writes down.
     pub fn recorded(self, customer: &Customer) -> (Ended, String) {
-        let trace = trace_file(customer);
-        let output = under_strace(&self.command(customer, "renew"), &trace, &["-y"]);
-        let text = fs::read_to_string(&trace).unwrap();
-        (ended(output, false), text)
+        recorded(customer, &self.command(customer, "renew"))
     }
 
     /// A life with a fault at one call.
     pub fn disturbed(self, customer: &Customer, call: &Call, fault: &str) -> Ended {
-        let trace = trace_file(customer);
-        let only = format!("--trace={}", call.name);
-        let inject = format!("--inject={}:{fault}:when={}", call.name, call.number);
-        let command = self.command(customer, "renew");
-        let output = under_strace(&command, &trace, &[&only, &inject]);
-        let text = fs::read_to_string(&trace).unwrap();
-        let is_met = output.status.signal().is_some() || text.contains("(INJECTED)");
-        ended(output, is_met)
+        disturbed(customer, &self.command(customer, "renew"), call, fault)
     }
+}
+
+/// A life that strace writes down.
+pub fn recorded(customer: &Customer, command: &Command) -> (Ended, String) {
+    let trace = trace_file(customer);
+    let output = under_strace(command, &trace, &["-y"]);
+    let text = fs::read_to_string(&trace).unwrap();
+    (ended(output, false), text)
+}
+
+/// A life with a fault at one call.
+pub fn disturbed(customer: &Customer, command: &Command, call: &Call, fault: &str) -> Ended {
+    let trace = trace_file(customer);
+    let only = format!("--trace={}", call.name);
+    let inject = format!("--inject={}:{fault}:when={}", call.name, call.number);
+    let output = under_strace(command, &trace, &[&only, &inject]);
+    let text = fs::read_to_string(&trace).unwrap();
+    let is_met = output.status.signal().is_some() || text.contains("(INJECTED)");
+    ended(output, is_met)
 }
 
 /// The folder of the customer's only identity.

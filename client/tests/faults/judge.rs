@@ -90,7 +90,7 @@ fn certificates(bank: &Bank, holder: &Holder) -> usize {
 }
 
 /// The certificate of the pair in a folder, if it is one.
-fn pair(folder: &Path) -> Result<Certificate, String> {
+pub fn pair(folder: &Path) -> Result<Certificate, String> {
     let key = first_section(&folder.join("key.pem"));
     let key = key.and_then(|der| PrivateKey::from_pkcs8_der(&der).ok());
     let key = key.ok_or("the key of current is gone or torn")?;

@@ -27,6 +27,7 @@ mod broken;
 mod campaign;
 mod design;
 mod disk;
+mod import;
 mod judge;
 mod recording;
 mod tool;
@@ -38,17 +39,27 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use campaign::{Campaign, Report};
 use design::Design;
 use disk::{Cut, Disk};
+use import::{Before, Import};
 use recording::Call;
 use tool::Missing;
 
 type Case = fn() -> Result<(), Failed>;
 
-const WITH_STRACE: [(&str, Case); 5] = [
+const WITH_STRACE: [(&str, Case); 8] = [
     ("killed_at_every_system_call_of_a_renewal_nothing_is_lost", killed),
     ("every_call_on_a_file_fails_with_eio_and_nothing_is_lost", || failed("EIO")),
     ("every_call_on_a_file_fails_with_enospc_and_nothing_is_lost", || failed("ENOSPC")),
     ("every_call_on_a_file_is_interrupted_and_nothing_is_lost", || failed("EINTR")),
     ("switching_before_the_check_is_caught_by_kills", switching_first_is_caught),
+    ("a_first_import_killed_at_every_system_call_is_made_by_the_same_command", || {
+        imported(Before::Nothing, "signal=KILL")
+    }),
+    ("an_import_killed_at_every_system_call_leaves_the_old_pair_or_the_new_one", || {
+        imported(Before::Pair, "signal=KILL")
+    }),
+    ("an_import_whose_calls_on_files_fail_leaves_the_old_pair_or_the_new_one", || {
+        ["error=EIO", "error=ENOSPC"].iter().try_for_each(|fault| imported(Before::Pair, fault))
+    }),
 ];
 
 const WITH_POWER: [(&str, Case); 2] = [
@@ -90,6 +101,16 @@ fn failed(error: &str) -> Result<(), Failed> {
     let calls = campaign.calls();
     let calls = on_files(&calls).filter(|call| !call.closes_a_listing);
     nothing_lost(&campaign.run(&chosen(calls), &format!("error={error}"), &[None]))
+}
+
+fn imported(before: Before, fault: &str) -> Result<(), Failed> {
+    let import = Import::new(before);
+    let calls = import.calls();
+    let calls = match fault {
+        "signal=KILL" => chosen(calls.iter()),
+        _ => chosen(on_files(&calls).filter(|call| !call.closes_a_listing)),
+    };
+    nothing_lost(&import.run(&calls, fault))
 }
 
 fn power_lost() -> Result<(), Failed> {
