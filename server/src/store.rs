@@ -170,6 +170,10 @@ pub trait Store: Send + Sync {
     /// [`PIN_ATTEMPTS`]. Refused: `PinLocked`.
     fn begin_pin_attempt(&self, subject: SubjectId, now: Time) -> Write<'_, Attempt>;
 
+    /// Starts the count of wrong PINs anew: the PIN fitted this hash, and the transition that would have
+    /// done so was refused. Changes nothing where another PIN was set meanwhile.
+    fn pin_was_right(&self, subject: SubjectId, hash: String, now: Time) -> Write<'_, ()>;
+
     /// Logs on: ends the former session of the same certificate. The first logon with an unconfirmed
     /// successor confirms its order.
     fn log_on(&self, log_on: LogOn, now: Time) -> Write<'_, LoggedOn>;

@@ -58,17 +58,20 @@ pub async fn create(
         return Err(Error::SubjectDisabled);
     }
     let pin = session::check_pin(bank, &subject, payload.pin.as_ref(), now).await?;
-    order::key_store(bank, payload.key_store.as_str())?;
-    let csr = order::csr(bank, payload.csr.der())?;
-    if csr.key().thumbprint() != key {
-        return Err(Error::CsrKey);
-    }
-    let csr = order::of_subject(csr, &subject)?;
-    let applicant = Applicant { subject: &subject, key: csr.key(), basis: Basis::Enrollment };
-    let issued = issue::at_once(bank, &applicant, now, prank).await?;
-    let enroll =
-        Enroll { issued, ..enroll(payload.key_store.to_string(), csr.der().to_vec(), pin) };
-    let placed = bank.store.enroll(enroll, now).await?;
+    let placed = async {
+        order::key_store(bank, payload.key_store.as_str())?;
+        let csr = order::csr(bank, payload.csr.der())?;
+        if csr.key().thumbprint() != key {
+            return Err(Error::CsrKey);
+        }
+        let csr = order::of_subject(csr, &subject)?;
+        let applicant = Applicant { subject: &subject, key: csr.key(), basis: Basis::Enrollment };
+        let issued = issue::at_once(bank, &applicant, now, prank).await?;
+        let key_store = payload.key_store.to_string();
+        let enroll = Enroll { issued, ..enroll(key_store, csr.der().to_vec(), pin.clone()) };
+        Ok(bank.store.enroll(enroll, now).await?)
+    };
+    let placed = session::settle_pin(bank, &subject, &pin, now, placed.await).await?;
     order::placed_answer(bank, placed, language, now).await
 }
 

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use koshin_protocol::pin::{ChangePin, Unlock};
 
+use super::session::settle_pin;
 use crate::bank::Bank;
 use crate::error::Error;
 use crate::pin::PinHash;
@@ -45,7 +46,9 @@ pub async fn change(bank: &Bank, request: Authenticated<ActiveSession>) -> Resul
     };
     let by = Actor::Session(session.id);
     let old = PinCheck::Verified { hash };
-    bank.store.set_pin_hash(subject.id, new.as_phc().to_owned(), old, by, now).await?;
+    let new = new.as_phc().to_owned();
+    let set = bank.store.set_pin_hash(subject.id, new, old.clone(), by, now).await;
+    settle_pin(bank, subject, &old, now, set.map_err(Error::from)).await?;
     Ok(Reply::empty(StatusCode::NO_CONTENT))
 }
 

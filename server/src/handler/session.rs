@@ -42,12 +42,13 @@ pub async fn create(bank: &Bank, request: Authenticated<Holder>) -> Result<Reply
         purpose: payload.purpose,
         environment: serde_json::to_string(&payload.environment).expect("an environment is JSON"),
         session: SessionId::random(),
-        pin,
+        pin: pin.clone(),
         idle: bank.policy.session.idle,
         absolute: bank.policy.session.absolute,
         rollback_within: bank.policy.rollback,
     };
-    let logged_on = bank.store.log_on(log_on, now).await?;
+    let logged_on = bank.store.log_on(log_on, now).await.map_err(Error::from);
+    let logged_on = settle_pin(bank, &holder.subject, &pin, now, logged_on).await?;
     if logged_on.confirmed.is_some() {
         bank.metrics.order_transition("valid", "completed");
     }
@@ -130,6 +131,21 @@ pub(super) async fn check_pin(
             Err(Error::PinWrong { left: attempt.left, role: subject.role })
         }
     }
+}
+
+/// The outcome of a request whose PIN was checked. A right one starts the count anew also where the request is refused for
+/// something else (PIN-06): only a transition that is made does so by itself.
+pub(super) async fn settle_pin<T>(
+    bank: &Bank,
+    subject: &SubjectRow,
+    pin: &PinCheck,
+    now: Time,
+    outcome: Result<T, Error>,
+) -> Result<T, Error> {
+    if let (Err(_), PinCheck::Verified { hash }) = (&outcome, pin) {
+        bank.store.pin_was_right(subject.id, hash.clone(), now).await?;
+    }
+    outcome
 }
 
 /// The session as it is now.

@@ -269,6 +269,10 @@ impl Store for Sqlite {
         self.write(move |connection, _| registry::begin_pin_attempt(connection, subject, now))
     }
 
+    fn pin_was_right(&self, subject: SubjectId, hash: String, now: Time) -> Write<'_, ()> {
+        self.write(move |connection, _| registry::pin_was_right(connection, subject, &hash, now))
+    }
+
     fn log_on(&self, log_on: LogOn, now: Time) -> Write<'_, LoggedOn> {
         self.write(move |connection, touches| session::log_on(connection, touches, &log_on, now))
     }

@@ -1,6 +1,9 @@
 //! The PIN (SPEC.md 7.17, 7.18, 9.3).
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use koshin_protocol::contract::PinState;
 use koshin_protocol::problem::{Extra, Token};
@@ -10,7 +13,7 @@ use serde_json::json;
 
 use crate::bank::{Bank, Setup, policy};
 use crate::deeds::Logon;
-use crate::person::{Person, Spec};
+use crate::person::{Key, Person, Spec};
 
 async fn with_pin(bank: &Bank, role: Role) -> Person {
     bank.person(Spec { pin: Some("1234"), ..bank.spec(role) }).await
@@ -45,6 +48,55 @@ async fn a_logon_needs_the_right_pin_where_the_bank_asks_for_it() {
     let never = Bank::of(policy("seed", &[("required = true", "required = false")])).await;
     let user = with_pin(&never, Role::User).await;
     let _: Session = never.log_on_with(&user.pair, "wrong").await.object(201);
+}
+
+/// How many PINs the bank counts as wrong.
+fn counted(bank: &Bank) -> u32 {
+    let query = "SELECT max(pin_attempts) FROM subject";
+    bank.sql().query_row(query, [], |row| row.get(0)).expect("subjects")
+}
+
+// [PIN-06] [ENR-10]
+#[tokio::test]
+async fn a_right_pin_starts_the_count_anew_although_the_enrollment_is_refused() {
+    let bank = Bank::new().await;
+    let user = with_pin(&bank, Role::User).await;
+    let by = bank.log_on(&bank.administrator().await.pair).await;
+    let ticket = bank.reissue(&by, &user, "keyLost").await;
+    let key = Key::new();
+    let mut payload = bank.new_enrollment(&ticket, &user.name, &key);
+    payload["pin"] = json!("1234");
+    let good = payload.clone();
+    payload["keyStore"] = json!("floppy");
+    for _ in 0..6 {
+        bank.try_enroll(&key, payload.clone()).await.refused(Token::KeyStoreUnsupported);
+        assert_eq!(counted(&bank), 0);
+    }
+    bank.try_enroll(&key, good).await.object::<koshin_protocol::order::Order>(201);
+}
+
+// [PIN-06] [CHK-03]
+#[tokio::test]
+async fn a_right_pin_starts_the_count_anew_although_the_certificate_is_revoked_meanwhile() {
+    let bank = Bank::new().await;
+    let user = with_pin(&bank, Role::User).await;
+    for _ in 0..3 {
+        guess(&bank, &user).await;
+    }
+    let mut logon = pin!(bank.log_on_with(&user.pair, "1234"));
+    // Until its attempt is counted; then it stands still.
+    poll_fn(|context| {
+        assert!(logon.as_mut().poll(context).is_pending(), "it was not stopped in time");
+        if counted(&bank) == 4 {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+    bank.revoke_itself(&user.pair, "keyLost").await;
+    logon.await.refused(Token::CertificateRevoked);
+    assert_eq!(counted(&bank), 0);
 }
 
 // [PIN-04] [PIN-05] [ERR-02] [UNL-01]

@@ -465,3 +465,9 @@ pub fn certificate_of(order: &OrderRow) -> Certificate {
     let row = order.certificate.as_ref().expect("the order has a certificate");
     Certificate::from_der(&row.der).expect("a certificate")
 }
+
+/// A session of a new administrator.
+pub async fn administrator(bank: &Bank) -> Actor {
+    let person = bank.person("Kanri Sha", Role::Administrator).await;
+    Actor::Session(bank.session(&person.certificate).await)
+}

@@ -166,6 +166,7 @@ impl Store for Forgetful {
         audit_heads() -> Read<Vec<Head>>;
         integrity() -> Read<Integrity>;
         backup(path: PathBuf) -> Read<()>;
+        pin_was_right(subject: SubjectId, hash: String, now: Time) -> Write<()>;
         log_on(log_on: LogOn, now: Time) -> Write<LoggedOn>;
         place_order(place: PlaceOrder, now: Time) -> Write<Placed>;
         unfinished_orders(limit: u32, lease: Time, now: Time) -> Write<Vec<Unfinished>>;

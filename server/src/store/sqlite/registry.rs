@@ -175,6 +175,26 @@ pub(super) fn begin_pin_attempt(
     })
 }
 
+const RESET: &str = "
+    UPDATE subject SET pin_attempts = 0 WHERE id = ?1 AND pin_hash = ?2 AND pin_attempts <> 0";
+
+/// Starts the count anew after a right PIN whose request was refused for something else.
+pub(super) fn pin_was_right(
+    connection: &Connection,
+    id: SubjectId,
+    hash: &str,
+    now: Time,
+) -> Result<(), Failure> {
+    let subject = read::subject(connection, id)?.ok_or(Refused::SubjectUnknown)?;
+    if execute(connection, RESET, params![id, hash])? == 0 {
+        return Ok(());
+    }
+    run(connection, now, "pinVerified", Principal::Bank, |transition| {
+        transition.entry(Chain::Contract(subject.contract)).say("subject", id.to_string());
+        Ok(())
+    })
+}
+
 /// Lets a PIN be tried again.
 pub(super) fn unlock(
     connection: &Connection,
