@@ -18,7 +18,7 @@ use crate::ca::Issuer;
 use crate::clock::Clock;
 use crate::error::{Error, Words};
 use crate::handler;
-use crate::http::{Refusal, Service};
+use crate::http::{Rates, Refusal, Service};
 use crate::keys::Keys;
 use crate::mischief::Prank;
 use crate::nonce::Nonces;
@@ -53,6 +53,8 @@ pub struct Bank {
     pub verifier: &'static dyn Verifier,
     /// Keys of certificates that sign.
     pub keys: Keys,
+    /// How often one certificate may sign, if that is limited.
+    pub rates: Option<Rates>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// The CRL of the root, which lists no issuing CA until a person says so.

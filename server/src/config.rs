@@ -125,6 +125,8 @@ pub struct LimitSettings {
     /// Requests a second of one network address; 0: any number. A proxy in front that hides its
     /// clients' addresses needs 0.
     pub requests_per_address: u32,
+    /// Requests a second that one certificate signs; 0: any number.
+    pub requests_per_certificate: u32,
     /// PINs being checked, each with the policy's memory and a thread.
     pub pins_at_once: usize,
     /// PINs waiting to be checked.
@@ -324,15 +326,30 @@ fn log(top: &mut Table<'_>) -> Result<LogSettings, SettingsError> {
 }
 
 fn limits(top: &mut Table<'_>) -> Result<LimitSettings, SettingsError> {
+    const KEYS: &[&str] = &[
+        "connections",
+        "requestsPerAddress",
+        "requestsPerCertificate",
+        "pinsAtOnce",
+        "pinsWaiting",
+    ];
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut limits =
+    let mut limits = LimitSettings {
+        connections: 4096,
+        requests_per_address: 200,
+        requests_per_certificate: 50,
         // Half of the processors at most: renewals must get on while everybody logs on.
-        LimitSettings { connections: 4096, requests_per_address: 200, pins_at_once: (processors / 2).max(1), pins_waiting: 64 };
-    if let Some(mut section) =
-        top.section("limits", &["connections", "requestsPerAddress", "pinsAtOnce", "pinsWaiting"])?
-    {
-        if let Some(entry) = section.optional("requestsPerAddress") {
-            limits.requests_per_address = entry.integer(0..=1_000_000, "requests a second")?;
+        pins_at_once: (processors / 2).max(1),
+        pins_waiting: 64,
+    };
+    if let Some(mut section) = top.section("limits", KEYS)? {
+        for (key, value) in [
+            ("requestsPerAddress", &mut limits.requests_per_address),
+            ("requestsPerCertificate", &mut limits.requests_per_certificate),
+        ] {
+            if let Some(entry) = section.optional(key) {
+                *value = entry.integer(0..=1_000_000, "requests a second")?;
+            }
         }
         let mut set = |key, most, unit, value: &mut usize| -> Result<(), SettingsError> {
             if let Some(entry) = section.optional(key) {

@@ -46,6 +46,11 @@ pub enum Error {
     BadNonce,
     /// No certificate of the registry.
     CertificateUnknown,
+    /// Too many requests by this certificate.
+    TooOften {
+        /// Until the next one is welcome.
+        retry_after: Duration,
+    },
     /// A session's certificate is past its notAfter.
     CertificateExpired(Role),
     /// The subject or its contract is disabled.
@@ -128,6 +133,7 @@ impl Error {
             Self::Algorithm => Token::BadSignatureAlgorithm,
             Self::BadNonce => Token::BadNonce,
             Self::CertificateUnknown => Token::CertificateUnknown,
+            Self::TooOften { .. } => Token::RateLimited,
             Self::CertificateExpired(_) => Token::CertificateExpired,
             Self::SubjectDisabled => Token::SubjectDisabled,
             Self::SessionEnded => Token::SessionEnded,
@@ -159,6 +165,9 @@ impl Error {
 
     /// The problem document that tells it.
     pub fn problem(&self, words: Words<'_>) -> Problem {
+        if let Self::Edge(refusal) = self {
+            return refusal.problem(words.language, words.now);
+        }
         let token = self.token();
         let mut builder = Problem::builder(token, words.language, words.now)
             .zone(zone(words.policy))
@@ -189,7 +198,7 @@ impl Error {
                 .headers
                 .insert(http::header::WWW_AUTHENTICATE, HeaderValue::from_static("Koshin"));
         }
-        if let Self::Method { allowed } = self {
+        if let Some(allowed) = self.allowed() {
             reply.headers.insert(http::header::ALLOW, HeaderValue::from_static(allowed));
         }
         if let Some(wait) = self.retry_after(problem.token()) {
@@ -280,11 +289,25 @@ impl Error {
         }
     }
 
+    fn allowed(&self) -> Option<&'static str> {
+        match self {
+            Self::Edge(refusal) => refusal.allowed(),
+            Self::Method { allowed } => Some(allowed),
+            _ => None,
+        }
+    }
+
     fn retry_after(&self, token: Option<Token>) -> Option<Duration> {
         match (self, token) {
-            (Self::Pin(PinError::Busy { retry_after }) | Self::Authority { retry_after }, _) => {
-                Some(*retry_after)
+            (Self::Edge(refusal), _) => {
+                refusal.retry_after().map(|seconds| Duration::from_secs(seconds.into()))
             }
+            (
+                Self::Pin(PinError::Busy { retry_after })
+                | Self::Authority { retry_after }
+                | Self::TooOften { retry_after },
+                _,
+            ) => Some(*retry_after),
             (_, Some(Token::RateLimited | Token::Unavailable | Token::OrderProcessing)) => {
                 Some(SOON)
             }

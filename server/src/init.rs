@@ -215,7 +215,7 @@ impl NewBank<'_> {
         }
         line(format_args!("\n[log]\nformat = \"text\"  # or \"json\"\nfilter = \"info\""));
         line(format_args!(
-            "\n# [limits]\n# connections = 4096\n# requestsPerAddress = 200  # a second; 0 behind a proxy that hides addresses"
+            "\n# [limits]\n# connections = 4096\n# requestsPerAddress = 200  # a second; 0 behind a proxy that hides addresses\n# requestsPerCertificate = 50"
         ));
         Ok(text)
     }

@@ -46,9 +46,10 @@ impl Reply {
         self
     }
 
-    /// Adds `Retry-After`, in whole seconds, at least one.
+    /// Adds `Retry-After`, in whole seconds, rounded up, at least one.
     pub fn retry_after(&mut self, wait: Duration) {
-        self.headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        self.headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
     }
 
     /// Adds `ETag`.

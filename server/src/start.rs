@@ -33,7 +33,7 @@ use crate::clock::{Clock, System};
 use crate::config::Config;
 use crate::http::authority::BadOrigin;
 use crate::http::listener::{Drained, ListenError};
-use crate::http::{Authorities, Edge, Limits, Listener, Shutdown, Trigger};
+use crate::http::{Authorities, Edge, Limits, Listener, Rate, Rates, Shutdown, Trigger};
 use crate::keys::Keys;
 use crate::mischief::{Mischief, Mischievous};
 use crate::nonce::Nonces;
@@ -246,6 +246,7 @@ pub fn assemble(
         pins,
         verifier: default_verifier(),
         keys: Keys::default(),
+        rates: Rate::configured(limits.requests_per_certificate).map(Rates::new),
         metrics: Arc::clone(metrics),
     })
 }

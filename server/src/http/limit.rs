@@ -72,12 +72,8 @@ impl Default for Limits {
 impl Limits {
     /// The limits that can be configured, and the others as they are.
     pub fn configured(settings: &LimitSettings) -> Self {
-        // Ten seconds' worth at once: a corporation behind one address renews all its certificates
-        // in one morning.
-        let rate = (settings.requests_per_address > 0).then(|| Rate {
-            per_second: settings.requests_per_address,
-            burst: settings.requests_per_address.saturating_mul(10),
-        });
+        // A corporation behind one address renews all its certificates in one morning.
+        let rate = Rate::configured(settings.requests_per_address);
         Self { connections: settings.connections, rate, ..Self::default() }
     }
 }

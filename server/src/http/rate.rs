@@ -13,6 +13,13 @@ pub struct Rate {
     pub burst: u32,
 }
 
+impl Rate {
+    /// So many requests a second, and ten seconds' worth at once; 0: any number.
+    pub fn configured(per_second: u32) -> Option<Self> {
+        (per_second > 0).then(|| Self { per_second, burst: per_second.saturating_mul(10) })
+    }
+}
+
 /// One rate for each key: an address, a certificate.
 ///
 /// The memory is fixed: keys are spread over slots by a secret hash, and those that meet in a slot

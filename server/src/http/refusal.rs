@@ -136,6 +136,14 @@ impl Refusal {
         }
     }
 
+    /// The methods that are allowed, where it was the method.
+    pub const fn allowed(self) -> Option<&'static str> {
+        match self {
+            Self::Tunnel => Some("GET, HEAD, POST"),
+            _ => None,
+        }
+    }
+
     /// The answer to a request with these headers, without a nonce: for services that have nothing
     /// to add.
     pub fn response(self, headers: &HeaderMap) -> Response<Bytes> {
@@ -151,8 +159,8 @@ impl Refusal {
         headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.as_str()));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(VARY, HeaderValue::from_static("Accept-Language"));
-        if self == Self::Tunnel {
-            headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
+        if let Some(allowed) = self.allowed() {
+            headers.insert(ALLOW, HeaderValue::from_static(allowed));
         }
         if let Some(seconds) = self.retry_after() {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));

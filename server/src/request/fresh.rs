@@ -1,5 +1,7 @@
 //! A request whose nonce was spent for it: next, who signed it.
 
+use std::time::Instant;
+
 use koshin_protocol::certificate::Certificate;
 use koshin_protocol::jwk::{PublicKey, Thumbprint};
 use koshin_protocol::jws::{self, By};
@@ -43,6 +45,7 @@ impl Fresh {
         }
         // The request's key is the registry's: the fingerprint is of the whole certificate.
         let verified = self.jws.verify_by_own_key(bank.verifier)?;
+        count(bank, fingerprint)?;
         Ok(Authenticated { route: self.route, verified, principal: holder, now: self.now })
     }
 
@@ -55,6 +58,7 @@ impl Fresh {
         let session = bank.store.session(id, now).await?.ok_or(Error::SessionEnded)?;
         let key = bank.keys.of(&session.holder.certificate)?;
         let verified = self.jws.verify(bank.verifier, &key)?;
+        count(bank, session.holder.certificate.fingerprint)?;
         let authenticated = Authenticated { route: self.route, verified, principal: session, now };
         // A session's resources are its own alone (AUT-02).
         if authenticated.route().session().is_some_and(|own| own != id.to_string()) {
@@ -92,6 +96,12 @@ impl Fresh {
             By::Key(_) => Ok(self.by_key(bank)?.map(Reader::Key)),
         }
     }
+}
+
+/// Counts a request of the certificate whose key signed it: nobody else spends what it may ask (RTA-08).
+fn count(bank: &Bank, certificate: Fingerprint) -> Result<(), Error> {
+    let Some(rates) = &bank.rates else { return Ok(()) };
+    rates.ask(certificate, Instant::now()).map_err(|retry_after| Error::TooOften { retry_after })
 }
 
 /// The key of a certificate of the registry.

@@ -17,7 +17,7 @@ use koshin_server::bank::{Bank as Server, ReceiptSigner};
 use koshin_server::ca::{Embedded, Fault, FaultyIssuer, Issuer, NewAuthority, Passphrase};
 use koshin_server::clock::{Clock, Fixed};
 use koshin_server::config::Origin;
-use koshin_server::http::Service;
+use koshin_server::http::{Rate, Rates, Service};
 use koshin_server::nonce::Nonces;
 use koshin_server::pin::Pins;
 use koshin_server::policy::{Policy, SHIPPED};
@@ -82,11 +82,13 @@ pub struct Setup {
     pub slow: bool,
     /// PINs that are hashed at once, and those that wait.
     pub pins: (usize, usize),
+    /// How often one certificate may sign.
+    pub rate: Option<Rate>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { policy: policy("seed", &[]), slow: false, pins: (2, 1000) }
+        Self { policy: policy("seed", &[]), slow: false, pins: (2, 1000), rate: None }
     }
 }
 
@@ -157,6 +159,7 @@ impl Bank {
             verifier: default_verifier(),
             #[allow(clippy::default_trait_access, reason = "the cache's type is the bank's own")]
             keys: Default::default(),
+            rates: setup.rate.map(Rates::new),
             metrics: Arc::new(Metrics::new()),
             root_crl,
             policy: setup.policy,

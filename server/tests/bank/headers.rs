@@ -1,12 +1,14 @@
 //! HTTP: methods, media types, headers, languages, problem documents (SPEC.md 5.1, 5.2, 5.9, 11).
 
-use http::header::{ACCEPT_LANGUAGE, ALLOW, CONTENT_LANGUAGE};
+use http::header::{ACCEPT_LANGUAGE, ALLOW, CONTENT_LANGUAGE, RETRY_AFTER};
 use http::{HeaderMap, Method};
 use koshin_protocol::operation::Operation;
 use koshin_protocol::problem::Token;
+use koshin_server::http::{Refusal, Service};
 use koshin_server::route::Route;
 use serde_json::json;
 
+use crate::answer::Answer;
 use crate::bank::Bank;
 use crate::person::Key;
 use crate::request::By;
@@ -15,7 +17,7 @@ fn id() -> String {
     "AAAAAAAAAAAAAAAAAAAAAA".to_owned()
 }
 
-fn signed() -> Vec<Route> {
+pub fn signed() -> Vec<Route> {
     vec![
         Route::NewSession,
         Route::Session(id()),
@@ -162,4 +164,33 @@ async fn every_problem_tells_the_banks_time_and_a_remedy() {
     assert_eq!(value["remedy"]["action"], "stop");
     assert_eq!(value["status"], 404);
     assert_eq!(value["type"], "urn:koshin:error:notFound");
+}
+
+// [ERR-02] [RTA-01] [HDR-05] [HTP-08]
+#[tokio::test]
+async fn what_the_edge_refuses_is_told_by_the_bank_with_what_exactly_is_wrong() {
+    let bank = Bank::new().await;
+    let refuse = |refusal, language: &str| {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT_LANGUAGE, language.parse().expect("a value"));
+        Answer::of(bank.server.refuse(refusal, &headers), true)
+    };
+    for (refusal, token, said) in [
+        (Refusal::TwoHosts, Token::Malformed, "more than one Host"),
+        (Refusal::BrokenBody, Token::Malformed, "breaks off"),
+        (Refusal::Compressed, Token::UnsupportedMediaType, "Content-Encoding"),
+        (Refusal::SlowBody, Token::Unavailable, "did not arrive in time"),
+        (Refusal::Overdue, Token::Unavailable, "took effect is not certain"),
+    ] {
+        let problem = refuse(refusal, "en").refused(token);
+        assert!(problem.detail.contains(said), "{}", problem.detail);
+        assert!(!refuse(refusal, "ja").refused(token).detail.is_ascii());
+        assert_eq!(problem.server_time, bank.now());
+    }
+    let limited = refuse(Refusal::RateLimited { seconds: 7 }, "en");
+    limited.refused(Token::RateLimited);
+    assert_eq!(limited.header(&RETRY_AFTER), Some("7"));
+    let tunnel = refuse(Refusal::Tunnel, "en");
+    tunnel.refused(Token::MethodNotAllowed);
+    assert_eq!(tunnel.header(&ALLOW), Some("GET, HEAD, POST"));
 }
