@@ -1,12 +1,15 @@
 //! Every resource against every foreign principal (SPEC.md 5.5): refused, and in the same words whether or not the thing
 //! exists (AUT-06).
 
+use std::mem::discriminant;
+
 use koshin_protocol::operation::Operation;
 use koshin_protocol::order::Order;
 use koshin_protocol::problem::Token;
 use koshin_protocol::url::Url;
 use koshin_server::route::Route;
 use koshin_server::store::row::Role;
+use koshin_server::urls::Urls;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
@@ -101,6 +104,8 @@ impl Town {
                 "enrollmentKey": Key::new().public(),
             })
         };
+        let enroll = |ticket: &Ticket| bank.new_enrollment(ticket, &self.user.name, &Key::new());
+        let logon = json!({ "environment": environment(), "purpose": "renewal" });
         let csr = csr_payload(&Key::new().csr(&self.user.name));
         let new_order =
             |replaces: String| json!({ "replaces": replaces, "keyStore": "file", "csr": csr });
@@ -137,6 +142,14 @@ impl Town {
                 twice(Route::RevokeCert),
                 [revoke(things.pair.cert_id().to_string()), revoke("AAAA.AQ".to_owned())],
             ),
+            (
+                Operation::NewEnrollment,
+                twice(Route::NewEnrollment),
+                [enroll(&self.ticket.with_wrong_code()), enroll(&Ticket::new())],
+            ),
+            (Operation::FindOrder, twice(Route::FindOrder), same(json!({}))),
+            (Operation::NewSession, twice(Route::NewSession), same(logon)),
+            (Operation::Pin, twice(Route::Pin), same(json!({ "old": "1234", "new": "5678" }))),
         ]
     }
 
@@ -151,9 +164,22 @@ impl Town {
         assert_eq!(reissue.status.name().as_str(), "pending");
     }
 
-    /// Asks for everything with `by`, which is refused every time, and alike for what is there and what is not.
+    /// Asks for everything with `by`, which may do nothing at all.
     async fn refuses(&self, who: &str, by: &By) {
+        self.refuses_what(who, by, |_| true).await;
+    }
+
+    /// Asks with `by`, which may log on, for everything that is not its own.
+    async fn refuses_what_is_others(&self, who: &str, by: &By) {
+        self.refuses_what(who, by, of_others).await;
+    }
+
+    /// It is refused every time, and alike for what is there and what is not.
+    async fn refuses_what(&self, who: &str, by: &By, asked: impl Fn(Operation) -> bool) {
         for (operation, urls, payloads) in self.requests() {
+            if !asked(operation) {
+                continue;
+            }
             let [there, absent] = urls;
             let [payload, other] = payloads;
             let one = self.bank.post(operation, &there, by, payload).await;
@@ -165,6 +191,24 @@ impl Town {
     }
 }
 
+/// What takes no name of anything: everybody does it for itself.
+fn of_others(operation: Operation) -> bool {
+    !matches!(operation, Operation::NewSession | Operation::Pin)
+}
+
+#[tokio::test]
+async fn every_signed_resource_is_asked_for() {
+    let town = Town::new().await;
+    let asked: Vec<_> = town
+        .requests()
+        .iter()
+        .map(|(_, [there, _], _)| discriminant(&Urls::route(there.path()).expect("a resource")))
+        .collect();
+    for route in crate::headers::signed() {
+        assert!(asked.contains(&discriminant(&route)), "{route:?}");
+    }
+}
+
 // [AUT-02] [AUT-04] [AUT-05] [AUT-06]
 #[tokio::test]
 async fn another_user_of_the_same_contract_gets_at_nothing() {
@@ -172,6 +216,9 @@ async fn another_user_of_the_same_contract_gets_at_nothing() {
     let other = town.bank.user().await;
     let logon = town.bank.log_on(&other.pair).await;
     for (operation, urls, payloads) in town.requests() {
+        if !of_others(operation) {
+            continue;
+        }
         let [there, absent] = urls;
         // The contract is the other user's as well: it sees itself there.
         if matches!(operation, Operation::Read) && there == town.things.contract {
@@ -193,7 +240,7 @@ async fn another_user_of_the_same_contract_gets_at_nothing() {
 impl Town {
     /// The same by `x5c`, where the operation takes one.
     async fn refuses_by_certificate(&self, who: &str, pair: &Pair) {
-        self.refuses(who, &By::Certificate(pair.clone())).await;
+        self.refuses_what_is_others(who, &By::Certificate(pair.clone())).await;
     }
 
     async fn of_another_contract(&self, role: Role) -> Person {
@@ -210,7 +257,7 @@ async fn another_contracts_user_and_administrator_get_at_nothing() {
     for role in [Role::User, Role::Administrator] {
         let person = town.of_another_contract(role).await;
         let logon = town.bank.log_on(&person.pair).await;
-        town.refuses(&format!("another contract's {role}"), &logon.by()).await;
+        town.refuses_what_is_others(&format!("another contract's {role}"), &logon.by()).await;
         town.refuses_by_certificate(&format!("its certificate, {role}"), &person.pair).await;
     }
 }
