@@ -135,7 +135,8 @@ impl Restore {
         )
     }
 
-    /// The operator who accepts the loss, with the credential that the backup knows.
+    /// The operator who accepts the loss, with the credential that the backup knows. Of who is not believed there is no record:
+    /// there is no database yet to write it into, and whoever holds the backup has the hash to try against anyway.
     fn acceptor(&self) -> Result<Option<String>, Failure> {
         bank::block_on(async {
             let Some(name) = self.by.name() else { return Ok(None) };
