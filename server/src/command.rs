@@ -25,10 +25,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use koshin_server::config::Config;
+use koshin_server::config::{Config, ConfigError};
 
 use self::failure::Failure;
 use self::output::Output;
+
+const VARIABLE: &str = "KOSHIN_SERVER_CONFIG";
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -60,7 +62,7 @@ struct Global {
         long,
         global = true,
         value_name = "FILE",
-        env = "KOSHIN_SERVER_CONFIG",
+        env = VARIABLE,
         hide_env_values = true,
         default_value = "koshin-server.toml"
     )]
@@ -130,6 +132,13 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
 impl Global {
     /// Reads the configuration.
     fn configuration(&self) -> Result<Config, Failure> {
-        Ok(Config::read(&self.config)?)
+        Config::read(&self.config).map_err(|error| match error {
+            ConfigError::Unreadable { ref path, .. } if *path == self.config => {
+                Failure::configuration(format!(
+                    "{error}; name the bank's configuration with --config or {VARIABLE}"
+                ))
+            }
+            other => other.into(),
+        })
     }
 }

@@ -31,7 +31,8 @@ impl Output {
         } else {
             text.to_string()
         };
-        print(&line)
+        // Of an empty list a person would see an empty line.
+        print(if line.is_empty() { "none" } else { &line })
     }
 
     /// Prints why it was not done.

@@ -10,6 +10,7 @@ use crate::bank::{Bank, Operator};
 #[test]
 fn the_first_operator_needs_nobody_and_the_second_one_does() {
     let bank = Bank::new();
+    assert_eq!(bank.run(&["operator", "list"]).out, "none\n");
     let hanako = bank.first("hanako");
     bank.run(&["operator", "add", "mallory"]).failed(3, "there are operators already");
     let taro = bank.further("taro", &hanako);

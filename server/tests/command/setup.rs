@@ -65,7 +65,9 @@ fn a_mistake_in_the_configuration_is_named_with_file_line_and_what_is_allowed() 
     refused.failed(4, "koshin-server.toml");
     refused.failed(4, &format!(":{line}: `policy`"));
     refused.failed(4, "\"seed\"");
-    bank.run(&["check-config", "--config", "nowhere.toml"]).failed(4, "nowhere.toml");
+    let nowhere = bank.run(&["check-config", "--config", "nowhere.toml"]);
+    nowhere.failed(4, "nowhere.toml");
+    nowhere.failed(4, "--config or KOSHIN_SERVER_CONFIG");
 }
 
 const REQUEST: &str = r#"{"role":"user","contract":"a","notBefore":"2020-01-01T00:00:00Z","notAfter":"2020-12-31T23:59:59Z","pin":"481516"}"#;
