@@ -35,8 +35,9 @@ use change::{
 use id::{ContractId, Fingerprint, OrderId, ReissueId, RequestId, SessionId, SubjectId};
 pub use refused::{OperatorRefused, OrderRefused, Refused};
 use row::{
-    ActiveSession, ContractLine, ContractRow, CrlRow, Holder, Integrity, OperatorRow, OrderRow,
-    ReissueRow, RequestRow, Reserved, RevocationRow, SubjectRow, SupersededRow, Unfinished,
+    ActiveSession, ContractLine, ContractRow, CrlRow, Holder, ImportedRevocation, Integrity,
+    OperatorRow, OrderRow, ReissueRow, RequestRow, Reserved, RevocationRow, SubjectRow,
+    SupersededRow, Unfinished,
 };
 
 /// How many wrong PINs in a row lock it.
@@ -140,6 +141,9 @@ pub trait Store: Send + Sync {
     /// What the CRL of the issuer with this key identifier (first part of its certIDs) lists:
     /// everything revoked that had not expired at `unexpired_at`.
     fn revocations(&self, issuer: Vec<u8>, unexpired_at: Time) -> Read<'_, Vec<RevocationRow>>;
+
+    /// What was revoked, had not expired at `unexpired_at`, and was imported.
+    fn imported_revocations(&self, unexpired_at: Time) -> Read<'_, Vec<ImportedRevocation>>;
 
     /// The issuer's certificates that were superseded, had not expired at `now`, and cannot be restored any more: what
     /// policy may have the CRL list besides.

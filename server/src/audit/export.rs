@@ -2,6 +2,7 @@
 
 use koshin_protocol::algorithm::Algorithm;
 use koshin_protocol::base64url;
+use koshin_protocol::cert_id::CertId;
 use koshin_protocol::json;
 use koshin_protocol::jwk::PublicKey;
 use koshin_protocol::sign::Signer;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{Chain, Hash, Head};
+use crate::store::row::ImportedRevocation;
 
 /// The heads of every chain at one instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub struct Export {
     pub time: Time,
     /// One for each chain.
     pub heads: Vec<Head>,
+    /// What was revoked and is on no CRL of the bank, for a restore to revoke again.
+    pub revoked: Vec<ImportedRevocation>,
 }
 
 /// An export that cannot be made or is not to be believed.
@@ -57,6 +61,8 @@ struct Protected {
 struct Payload {
     time: Time,
     heads: Vec<PayloadHead>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    revoked: Vec<PayloadRevoked>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -65,6 +71,16 @@ struct PayloadHead {
     chain: String,
     sequence: u64,
     hash: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PayloadRevoked {
+    #[serde(rename = "certID")]
+    cert_id: CertId,
+    revoked: Time,
+    #[serde(rename = "crlReason", skip_serializing_if = "Option::is_none")]
+    crl_reason: Option<u8>,
 }
 
 impl Export {
@@ -76,7 +92,13 @@ impl Export {
             sequence: head.sequence,
             hash: head.hash.to_string(),
         });
-        let payload = Payload { time: self.time, heads: heads.collect() };
+        let revoked = self.revoked.iter().map(|entry| PayloadRevoked {
+            cert_id: entry.cert_id.clone(),
+            revoked: entry.revoked_at,
+            crl_reason: entry.crl_reason,
+        });
+        let (heads, revoked) = (heads.collect(), revoked.collect());
+        let payload = Payload { time: self.time, heads, revoked };
         let protected = base64url::encode(&to_json(&protected));
         let payload = base64url::encode(&to_json(&payload));
         let input = format!("{protected}.{payload}");
@@ -105,7 +127,12 @@ impl Export {
             .map_err(|_| ExportError::BadSignature)?;
         let payload: Payload = serde_json::from_slice(&decode(&jws.payload)?).map_err(malformed)?;
         let heads = payload.heads.into_iter().map(PayloadHead::read).collect::<Result<_, _>>()?;
-        Ok(Self { time: payload.time, heads })
+        let revoked = payload.revoked.into_iter().map(|entry| ImportedRevocation {
+            cert_id: entry.cert_id,
+            revoked_at: entry.revoked,
+            crl_reason: entry.crl_reason,
+        });
+        Ok(Self { time: payload.time, heads, revoked: revoked.collect() })
     }
 
     /// The head of a chain; `None` if the chain had no record then.

@@ -21,7 +21,8 @@ const LONG: &str = "\
 Every change of state has a record in the chain of its contract, or in the bank's own, and each
 record names the hash of the one before. `verify` finds an edited, deleted, inserted or moved record;
 a chain that was cut off or written anew it finds against heads that were exported earlier and kept
-away from this machine.
+away from this machine. An export also lists the imported certificates that were revoked: no CRL of
+this bank does, and a restore revokes them again.
 
 Examples:
   koshin-server audit export --out heads-2026-11-24.jws
@@ -126,7 +127,9 @@ async fn export(
     output: Output,
 ) -> Result<(), Failure> {
     let authority = start::authority(config)?;
-    let export = Export { time: System.now(), heads: store.audit_heads().await? };
+    let time = System.now();
+    let revoked = store.imported_revocations(time).await?;
+    let export = Export { time, heads: store.audit_heads().await?, revoked };
     let signed = export.sign(authority.receipts().signer()).map_err(Failure::fault)?;
     let Some(path) = out else { return print(&signed) };
     fs::OpenOptions::new()
@@ -141,6 +144,7 @@ async fn export(
         "file": path.display().to_string(),
         "time": export.time,
         "chains": export.heads.len(),
+        "importedRevoked": export.revoked.len(),
     });
     output.say(
         &value,

@@ -54,7 +54,8 @@ const RESTORE: &str = "\
 Makes the database anew from a backup. Move the old one away first, with its -wal and -shm files; no
 bank may be serving.
 
-Every revocation of the newest CRL is applied again. If the backup's audit is behind the exported
+Every revocation of the newest CRL, and of the exported heads for imported certificates, is applied
+again. If the backup's audit is behind the exported
 heads, or there are none, records are lost for ever: an operator of the backup accepts that by name,
 with --accept-loss, --operator and the own credential. Certificates that were issued after the
 backup are unknown to the bank afterwards; `certificate import` takes them in again.

@@ -293,6 +293,17 @@ pub struct Approval {
     pub reissue: ReissueId,
 }
 
+/// A certificate of another CA that was imported and revoked here: no CRL of this bank lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportedRevocation {
+    /// Its name.
+    pub cert_id: CertId,
+    /// When it was revoked.
+    pub revoked_at: Time,
+    /// `CRLReason`; `None` for unspecified.
+    pub crl_reason: Option<u8>,
+}
+
 /// A revoked certificate, as the CRL lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RevocationRow {

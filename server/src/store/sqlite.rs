@@ -43,8 +43,9 @@ use super::change::{
 };
 use super::id::{ContractId, Fingerprint, OrderId, ReissueId, RequestId, SessionId, SubjectId};
 use super::row::{
-    ActiveSession, ContractLine, ContractRow, CrlRow, Holder, Integrity, OperatorRow, OrderRow,
-    ReissueRow, RequestRow, Reserved, RevocationRow, SubjectRow, SupersededRow, Unfinished,
+    ActiveSession, ContractLine, ContractRow, CrlRow, Holder, ImportedRevocation, Integrity,
+    OperatorRow, OrderRow, ReissueRow, RequestRow, Reserved, RevocationRow, SubjectRow,
+    SupersededRow, Unfinished,
 };
 use super::{Failure, Read, Store, StoreError, Write};
 use crate::audit::{AuditRecord, Chain, Head};
@@ -222,6 +223,10 @@ impl Store for Sqlite {
 
     fn revocations(&self, issuer: Vec<u8>, unexpired_at: Time) -> Read<'_, Vec<RevocationRow>> {
         self.read(|connection| revocation::listed(connection, &issuer, unexpired_at))
+    }
+
+    fn imported_revocations(&self, unexpired_at: Time) -> Read<'_, Vec<ImportedRevocation>> {
+        self.read(|connection| revocation::imported(connection, unexpired_at))
     }
 
     fn superseded(&self, issuer: Vec<u8>, now: Time) -> Read<'_, Vec<SupersededRow>> {

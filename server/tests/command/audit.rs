@@ -127,6 +127,32 @@ fn a_restored_bank_revokes_again_what_the_crl_lists() {
     assert_eq!(first()["state"], "revoked");
 }
 
+// [DUR-20]
+#[test]
+fn a_restored_bank_revokes_again_the_imported_certificates_that_the_heads_list() {
+    let (bank, hanako, _) = with_history();
+    let request = r#"{"role":"user","issuer":"foreign","notBefore":"2026-01-01T00:00:00Z","notAfter":"2036-01-01T00:00:00Z"}"#;
+    let subject = text(&bank.fed(&["provision"], request).json()["subject"]);
+    let first = || {
+        let shown = bank.run(&["subject", "show", &subject, "--json"]).json();
+        shown["certificates"][0].clone()
+    };
+    let certificate = text(&first()["certID"]);
+    assert_eq!(bank.run(&["backup", "backup.db"]).code, 0);
+    bank.by(&hanako, &["revoke", &certificate, "--reason", "keyCompromise"]).json();
+    assert_eq!(bank.run(&["crl", "--out", "latest.crl"]).code, 0);
+    let exported = bank.run(&["audit", "export", "--out", "heads.jws", "--json"]).json();
+    assert_eq!(exported["importedRevoked"], 1);
+    for suffix in ["", "-wal", "-shm"] {
+        drop(fs::remove_file(bank.path(&format!("bank/data/koshin.db{suffix}"))));
+    }
+    let restore =
+        ["restore", "backup.db", "--crl", "latest.crl", "--heads", "heads.jws", "--accept-loss"];
+    let report = bank.by(&hanako, &restore).json();
+    assert_eq!(report["revokedAgain"][0], certificate.as_str());
+    assert_eq!(first()["state"], "revoked");
+}
+
 // [DUR-22]
 #[test]
 fn a_certificate_made_after_the_backup_is_unknown_to_the_restored_bank() {

@@ -18,7 +18,9 @@ async fn busy_bank() -> (Bank, Chain) {
 }
 
 async fn export(bank: &Bank) -> Export {
-    Export { time: bank.now(), heads: bank.store.audit_heads().await.expect("read") }
+    let heads = bank.store.audit_heads().await.expect("read");
+    let revoked = bank.store.imported_revocations(bank.now()).await.expect("read");
+    Export { time: bank.now(), heads, revoked }
 }
 
 async fn tampered(bank: &Bank, exported: Option<&Export>) -> Tampered {
@@ -133,7 +135,8 @@ async fn an_export_is_believed_from_the_right_key_and_unchanged() {
     let verifier = default_verifier();
     assert_eq!(Export::verify(&text, signer.public_key(), verifier), Ok(export));
     assert_eq!(Export::verify(&text, &key(1), verifier), Err(ExportError::BadSignature));
-    let other = Export { time: bank.now(), heads: Vec::new() }.sign(&signer).expect("signed");
+    let other = Export { time: bank.now(), heads: Vec::new(), revoked: Vec::new() };
+    let other = other.sign(&signer).expect("signed");
     let payload = |text: &str| {
         let value: serde_json::Value = serde_json::from_str(text).expect("JSON");
         value["payload"].as_str().expect("a payload").to_owned()

@@ -3,14 +3,21 @@
 use koshin_server::audit::{self, Export};
 use koshin_server::store::change::Actor;
 use koshin_server::store::latest_crl::{BadCrl, LatestCrl};
-use koshin_server::store::row::RevocationRow;
+use koshin_server::store::row::{RevocationRow, Role};
 use koshin_server::store::sqlite::{Restore, RestoreError, RestoreReport, Sqlite, restore};
 use koshin_server::store::{Failure, Store, StoreError};
 
 use crate::bank::{Bank, certificate_of, fingerprint};
 
 async fn export(bank: &Bank) -> Export {
-    Export { time: bank.now(), heads: bank.store.audit_heads().await.expect("read") }
+    let heads = bank.store.audit_heads().await.expect("read");
+    let revoked = bank.store.imported_revocations(bank.now()).await.expect("read");
+    Export { time: bank.now(), heads, revoked }
+}
+
+/// An export of a bank that had done nothing yet.
+fn nothing(bank: &Bank) -> Export {
+    Export { time: bank.now(), heads: Vec::new(), revoked: Vec::new() }
 }
 
 async fn backup(bank: &Bank) -> std::path::PathBuf {
@@ -100,7 +107,7 @@ async fn revocations_of_the_latest_crl_are_applied_again_with_their_effects() {
 
     // After the backup: the current certificate is revoked, and a stranger's is issued and revoked.
     bank.revoke(&current.certificate).await;
-    let stranger = bank.person("Yamada Taro", koshin_server::store::row::Role::User).await;
+    let stranger = bank.person("Yamada Taro", Role::User).await;
     bank.revoke(&stranger.certificate).await;
     let listed = bank.store.revocations(bank.ca.id(), bank.now()).await.expect("read");
     assert_eq!(listed.len(), 3, "the current one, its unconfirmed successor, the stranger's");
@@ -125,13 +132,12 @@ async fn revocations_of_the_latest_crl_are_applied_again_with_their_effects() {
     )
     .expect("a CRL");
     assert_eq!(old.number(), 1);
-    let missing =
-        restored(&bank, &path, &[], Some(&Export { time: bank.now(), heads: vec![] }), None);
+    let missing = restored(&bank, &path, &[], Some(&nothing(&bank)), None);
     assert!(matches!(missing, Err(RestoreError::CrlMissing { least: 1, .. })), "{missing:?}");
     let lossy = restored(&bank, &path, std::slice::from_ref(&crl), Some(&heads), None);
     assert!(matches!(lossy, Err(RestoreError::LossNotAccepted(_))), "{lossy:?}");
 
-    let none = Export { time: bank.now(), heads: Vec::new() };
+    let none = nothing(&bank);
     let report = restored(&bank, &path, &[crl], Some(&none), None).expect("restored");
     assert_eq!(report.revoked, [current.cert_id()]);
     assert_eq!(report.unknown, 1);
@@ -151,6 +157,26 @@ async fn revocations_of_the_latest_crl_are_applied_again_with_their_effects() {
     assert_eq!(store.session(session, bank.now()).await.expect("read"), None);
     let next = store.next_crl_number(bank.ca.id(), bank.now()).await.expect("a number");
     assert_eq!(next, number + 1, "CRL numbers go on");
+}
+
+#[tokio::test]
+async fn revocations_of_imported_certificates_are_applied_again_by_the_exported_heads() {
+    let bank = Bank::new().await;
+    let (revoked, other) = (bank.user().await, bank.person("Yamada Taro", Role::User).await);
+    let path = backup(&bank).await;
+    bank.revoke(&revoked.certificate).await;
+    let export = Export { heads: Vec::new(), ..export(&bank).await };
+    assert_eq!(export.revoked.len(), 1);
+    bank.wait(60);
+    let report = restored(&bank, &path, &[], Some(&export), None).expect("restored");
+    assert_eq!(report.revoked, [revoked.cert_id()]);
+    let store = open(&bank);
+    for (person, current) in [(&revoked, false), (&other, true)] {
+        let holder = store.certificate_by_fingerprint(person.fingerprint()).await.expect("read");
+        assert_eq!(holder.expect("there").certificate.state.is_current(), current);
+    }
+    assert_eq!(store.imported_revocations(bank.now()).await, Ok(export.revoked), "with its date");
+    audit::verify(&store, None).await.expect("the audit goes on");
 }
 
 #[tokio::test]

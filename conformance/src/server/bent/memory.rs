@@ -17,8 +17,9 @@ use koshin_server::store::id::{
     ContractId, Fingerprint, OrderId, ReissueId, RequestId, SessionId, SubjectId,
 };
 use koshin_server::store::row::{
-    ActiveSession, ContractLine, ContractRow, CrlRow, Holder, Integrity, OperatorRow, OrderRow,
-    ReissueRow, RequestRow, Reserved, RevocationRow, SubjectRow, SupersededRow, Unfinished,
+    ActiveSession, ContractLine, ContractRow, CrlRow, Holder, ImportedRevocation, Integrity,
+    OperatorRow, OrderRow, ReissueRow, RequestRow, Reserved, RevocationRow, SubjectRow,
+    SupersededRow, Unfinished,
 };
 use koshin_server::store::{Read, Store, StoreError, Write};
 
@@ -158,6 +159,7 @@ impl Store for Forgetful {
         reissue(reissue: ReissueId) -> Read<Option<ReissueRow>>;
         requests() -> Read<Vec<RequestRow>>;
         revocations(issuer: Vec<u8>, unexpired_at: Time) -> Read<Vec<RevocationRow>>;
+        imported_revocations(unexpired_at: Time) -> Read<Vec<ImportedRevocation>>;
         superseded(issuer: Vec<u8>, now: Time) -> Read<Vec<SupersededRow>>;
         latest_crl(issuer: Vec<u8>) -> Read<Option<CrlRow>>;
         operators() -> Read<Vec<OperatorRow>>;

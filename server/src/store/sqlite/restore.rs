@@ -21,7 +21,7 @@ use super::{backup, heads, signer};
 use crate::audit::{AuditRecord, Chain, Export, Head, Principal, Tampered, Verification};
 use crate::store::id::{ContractId, SessionId};
 use crate::store::latest_crl::LatestCrl;
-use crate::store::row::{CrlRow, Reason, RevocationRow};
+use crate::store::row::{CrlRow, ImportedRevocation, Reason};
 use crate::store::{Failure, StoreError};
 
 /// What to restore, and what of the time after the backup is at hand.
@@ -171,6 +171,8 @@ fn apply(restore: &Restore<'_>, scratch: &Path) -> Result<RestoreReport, Restore
     for crl in restore.crls {
         take_along(&transaction, crl, by.clone(), restore.now, &mut report)?;
     }
+    let imported = restore.heads.map_or(&[][..], |heads| &heads.revoked);
+    take_imported_along(&transaction, imported, by.clone(), restore.now, &mut report)?;
     run(&transaction, restore.now, "restored", by, |transition| {
         let entry = transition.entry(Chain::Bank);
         entry.say("revokedAgain", report.revoked.len());
@@ -257,7 +259,9 @@ fn verify_chain(
 const BY_SERIAL: &str = "SELECT id FROM certificate WHERE issuer = ?1 AND serial = ?2";
 const LIST: &str = "
     INSERT INTO revocation (issuer, serial, revoked, cause, crl_reason, not_after)
-    VALUES (?1, ?2, ?3, 'listed', ?4, NULL) ON CONFLICT DO NOTHING";
+    VALUES (?1, ?2, ?3, 'listed', ?4,
+            (SELECT not_after FROM certificate WHERE issuer = ?1 AND serial = ?2))
+    ON CONFLICT DO NOTHING";
 const NUMBER: &str = "
     INSERT INTO crl (issuer, next) VALUES (?1, ?2)
     ON CONFLICT (issuer) DO UPDATE SET next = max(next, excluded.next)";
@@ -273,17 +277,13 @@ fn take_along(
         .map_err(|_| StoreError::Corrupt("the CRL's number is too high".to_owned()))?;
     run(connection, now, "revokedByLatestCrl", by, |transition| {
         for entry in crl.revoked() {
-            match one(connection, BY_SERIAL, params![crl.issuer(), entry.serial], |row| row.get(0))?
-            {
-                Some(row) => revoke_again(transition, row, entry, report)?,
-                None => report.unknown += 1,
-            }
-            // Kept as it was listed: the date is the first one's.
-            execute(
-                connection,
-                LIST,
-                params![crl.issuer(), entry.serial, Sql(entry.revoked_at), entry.crl_reason],
-            )?;
+            let listed = Listed {
+                issuer: crl.issuer(),
+                serial: &entry.serial,
+                revoked_at: entry.revoked_at,
+                crl_reason: entry.crl_reason,
+            };
+            listed.apply(transition, report)?;
         }
         Ok(())
     })?;
@@ -292,25 +292,73 @@ fn take_along(
     publish(connection, crl.issuer(), &row)
 }
 
-fn revoke_again(
-    transition: &mut Transition<'_>,
-    row: i64,
-    entry: &RevocationRow,
+/// The same for imported certificates, which no CRL of this bank lists.
+fn take_imported_along(
+    connection: &Connection,
+    revoked: &[ImportedRevocation],
+    by: Principal,
+    now: Time,
     report: &mut RestoreReport,
 ) -> Result<(), Failure> {
-    let there = read::holder_by_row(transition.connection, row)?.holder.certificate;
-    match there.state {
-        Certificate::Revoked | Certificate::Expired => Ok(()),
-        Certificate::Unconfirmed | Certificate::Current | Certificate::Superseded => {
-            let reason = match entry.crl_reason {
-                Some(1) => Reason::KeyCompromise,
-                Some(3) => Reason::AffiliationChanged,
-                Some(5) => Reason::CessationOfOperation,
-                Some(_) | None => Reason::Unspecified,
+    run(connection, now, "revokedByExport", by, |transition| {
+        for entry in revoked {
+            let listed = Listed {
+                issuer: &entry.cert_id.authority(),
+                serial: &entry.cert_id.serial(),
+                revoked_at: entry.revoked_at,
+                crl_reason: entry.crl_reason,
             };
-            transition.certificate_event(row, Event::Revoked, Cause::Asked(reason))?;
-            report.revoked.push(there.cert_id);
-            Ok(())
+            listed.apply(transition, report)?;
+        }
+        Ok(())
+    })
+}
+
+/// One revocation that was told of.
+struct Listed<'a> {
+    issuer: &'a [u8],
+    serial: &'a [u8],
+    revoked_at: Time,
+    crl_reason: Option<u8>,
+}
+
+impl Listed<'_> {
+    fn apply(
+        &self,
+        transition: &mut Transition<'_>,
+        report: &mut RestoreReport,
+    ) -> Result<(), Failure> {
+        let connection = transition.connection;
+        // First, so that it is kept as it was listed, with its date.
+        let values = params![self.issuer, self.serial, Sql(self.revoked_at), self.crl_reason];
+        execute(connection, LIST, values)?;
+        match one(connection, BY_SERIAL, params![self.issuer, self.serial], |row| row.get(0))? {
+            Some(row) => self.revoke_again(transition, row, report)?,
+            None => report.unknown += 1,
+        }
+        Ok(())
+    }
+
+    fn revoke_again(
+        &self,
+        transition: &mut Transition<'_>,
+        row: i64,
+        report: &mut RestoreReport,
+    ) -> Result<(), Failure> {
+        let there = read::holder_by_row(transition.connection, row)?.holder.certificate;
+        match there.state {
+            Certificate::Revoked | Certificate::Expired => Ok(()),
+            Certificate::Unconfirmed | Certificate::Current | Certificate::Superseded => {
+                let reason = match self.crl_reason {
+                    Some(1) => Reason::KeyCompromise,
+                    Some(3) => Reason::AffiliationChanged,
+                    Some(5) => Reason::CessationOfOperation,
+                    Some(_) | None => Reason::Unspecified,
+                };
+                transition.certificate_event(row, Event::Revoked, Cause::Asked(reason))?;
+                report.revoked.push(there.cert_id);
+                Ok(())
+            }
         }
     }
 }

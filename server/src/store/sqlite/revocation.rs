@@ -11,7 +11,7 @@ use super::signer::{self, Deed};
 use super::touch::Touches;
 use super::transition::{CertificateLine, Transition, run};
 use crate::store::change::{Actor, Revoke};
-use crate::store::row::{CrlRow, Reason, RevocationRow, SupersededRow};
+use crate::store::row::{CrlRow, ImportedRevocation, Reason, RevocationRow, SupersededRow};
 use crate::store::{Failure, Refused, StoreError};
 
 /// Why a certificate is revoked.
@@ -168,6 +168,25 @@ pub(super) fn listed(
             revoked_at: row.get::<_, Sql<Time>>(1)?.0,
             crl_reason: row.get(2)?,
             not_after: row.get::<_, Option<Sql<Time>>>(3)?.map(|time| time.0),
+        })
+    })
+}
+
+const IMPORTED: &str = "
+    SELECT c.cert_id, listed.revoked, listed.crl_reason FROM revocation AS listed
+    CROSS JOIN certificate AS c ON c.issuer = listed.issuer AND c.serial = listed.serial
+    WHERE c.from_order IS NULL AND listed.not_after >= ?1";
+
+/// What was revoked of the certificates that were imported.
+pub(super) fn imported(
+    connection: &Connection,
+    unexpired_at: Time,
+) -> Result<Vec<ImportedRevocation>, StoreError> {
+    all(connection, IMPORTED, [Sql(unexpired_at)], |row| {
+        Ok(ImportedRevocation {
+            cert_id: row.get::<_, Sql<CertId>>(0)?.0,
+            revoked_at: row.get::<_, Sql<Time>>(1)?.0,
+            crl_reason: row.get(2)?,
         })
     })
 }
