@@ -99,7 +99,7 @@ impl fmt::Debug for Nonces {
 /// word's are refused. So a bit is forgotten only once its counter can no longer be accepted, with
 /// no second look at any other state in between.
 struct Spent {
-    words: Box<[AtomicU64]>,
+    rows: Box<[[AtomicU64; Self::ROW]]>,
 }
 
 impl Spent {
@@ -109,16 +109,20 @@ impl Spent {
     const COUNTERS: u64 = 1 << 22;
     const PER_WORD: u64 = 32;
     const WORDS: u64 = Self::COUNTERS / Self::PER_WORD;
+    /// Words that are made at once: one by one they would take most of a bank's start in a build without optimization.
+    const ROW: usize = 64;
 
     fn new() -> Self {
-        Self { words: (0..Self::WORDS).map(|_| AtomicU64::new(0)).collect() }
+        let rows = 0..Self::WORDS / Self::ROW as u64;
+        Self { rows: rows.map(|_| [const { AtomicU64::new(0) }; Self::ROW]).collect() }
     }
 
     fn mark(&self, counter: u64) -> Result<(), BadNonce> {
         let bit = 1 << (counter % Self::PER_WORD);
         let turn = counter / Self::COUNTERS;
         let at = counter / Self::PER_WORD % Self::WORDS;
-        let word = usize::try_from(at).ok().and_then(|at| self.words.get(at)).ok_or(BadNonce)?;
+        let words = self.rows.as_flattened();
+        let word = usize::try_from(at).ok().and_then(|at| words.get(at)).ok_or(BadNonce)?;
         word.try_update(Ordering::AcqRel, Ordering::Acquire, |old| match (old >> 32).cmp(&turn) {
             std::cmp::Ordering::Less => Some(turn << 32 | bit),
             std::cmp::Ordering::Equal if old & bit == 0 => Some(old | bit),
