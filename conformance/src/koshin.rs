@@ -128,7 +128,8 @@ impl Koshin {
         let file = bank.join(koshin_server::init::CONFIG_FILE);
         let text = fs::read_to_string(&file).map_err(|why| error("its configuration", why))?;
         // One machine asks for everything.
-        let text = format!("{text}\n[limits]\nrequestsPerAddress = 0\nrequestsPerCertificate = 0\n");
+        let text =
+            format!("{text}\n[limits]\nrequestsPerAddress = 0\nrequestsPerCertificate = 0\n");
         fs::write(&file, text).map_err(|why| error("its configuration", why))?;
         Self::open(folder, program)
     }

@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn memory_stays_flat_under_a_million_nonces() {
         let nonces = nonces();
-        let before = size_of_val(&*nonces.spent.words);
+        let before = size_of_val(&*nonces.spent.rows);
         let mut kept = HashSet::new();
         for number in 0..1_000_000 {
             let nonce = nonces.issue(noon());
@@ -248,7 +248,7 @@ mod tests {
                 assert!(kept.insert(nonce), "a nonce was issued twice");
             }
         }
-        assert_eq!(size_of_val(&*nonces.spent.words), before);
+        assert_eq!(size_of_val(&*nonces.spent.rows), before);
         assert_eq!(before, 1 << 20);
         for nonce in &kept {
             assert_eq!(nonces.spend(nonce, noon()), Ok(()));
