@@ -21,6 +21,7 @@ mod serve;
 mod subject;
 mod words;
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -133,7 +134,9 @@ impl Global {
     /// Reads the configuration.
     fn configuration(&self) -> Result<Config, Failure> {
         Config::read(&self.config).map_err(|error| match error {
-            ConfigError::Unreadable { ref path, .. } if *path == self.config => {
+            ConfigError::Unreadable { ref path, error: ref cause }
+                if *path == self.config && cause.kind() == ErrorKind::NotFound =>
+            {
                 Failure::configuration(format!(
                     "{error}; name the bank's configuration with --config or {VARIABLE}"
                 ))

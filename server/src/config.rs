@@ -21,6 +21,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use koshin_protocol::url::Url;
+use tracing_subscriber::EnvFilter;
 
 use crate::policy::{Policy, SHIPPED};
 use crate::settings::{Entry, SettingsError, Table};
@@ -317,9 +318,10 @@ fn log(top: &mut Table<'_>) -> Result<LogSettings, SettingsError> {
             log.json = entry.choice(&[("text", false), ("json", true)])?;
         }
         if let Some(entry) = section.optional("filter") {
-            entry
-                .text("directives like \"info\" or \"koshin_server=debug,info\"")?
-                .clone_into(&mut log.filter);
+            log.filter = entry
+                .parsed("directives like \"info\" or \"koshin_server=debug,info\"", |text| {
+                    EnvFilter::try_new(text).is_ok().then(|| text.to_owned())
+                })?;
         }
     }
     Ok(log)

@@ -183,3 +183,13 @@ fn a_policy_file_is_read_from_beside_the_configuration_and_its_mistakes_carry_it
         format!("{}:10: `window.days` is 999; allowed: 1 to 366 days", own.display())
     );
 }
+
+#[test]
+fn a_log_filter_that_cannot_be_read_is_named() {
+    let log = format!("{BANK}[log]\nfilter = \"koshin_server=loud\"\n");
+    assert_eq!(
+        parse(&log).unwrap_err().to_string(),
+        "etc/bank.toml:9: `log.filter` is \"koshin_server=loud\"; allowed: directives like \"info\" or \"koshin_server=debug,info\""
+    );
+    assert!(parse(&log.replace("loud", "debug,info")).is_ok());
+}
