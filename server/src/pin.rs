@@ -52,7 +52,8 @@ pub struct NotAHash;
 /// Hashes and checks PINs, a bounded number at a time.
 ///
 /// Dropping a future of it abandons the waiting; a hash that has begun runs to its end and holds
-/// its place until then.
+/// its place until then. Clones share the places.
+#[derive(Clone)]
 pub struct Pins {
     hasher: Argon2<'static>,
     /// Stands in where a subject has no PIN, so that the time of an answer does not tell.

@@ -7,6 +7,7 @@ use koshin_protocol::jwk::{PublicKey, Thumbprint};
 use koshin_protocol::jws::JwsError;
 use koshin_protocol::problem::Language;
 
+use super::pin::settle;
 use super::{order, session};
 use crate::bank::Bank;
 use crate::ca::Basis;
@@ -71,7 +72,7 @@ pub async fn create(
         let enroll = Enroll { issued, ..enroll(key_store, csr.der().to_vec(), pin.clone()) };
         Ok(bank.store.enroll(enroll, now).await?)
     };
-    let placed = session::settle_pin(bank, &subject, &pin, now, placed.await).await?;
+    let placed = settle(bank, &subject, &pin, now, placed.await).await?;
     order::placed_answer(bank, placed, language, now).await
 }
 

@@ -9,9 +9,9 @@ use koshin_protocol::state::certificate::{Certificate, Use, Validity};
 use koshin_protocol::time::Time;
 use serde::Deserialize;
 
+use super::pin::{attempt, settle};
 use crate::bank::Bank;
 use crate::error::Error;
-use crate::pin;
 use crate::reply::Reply;
 use crate::request::Authenticated;
 use crate::route::Route;
@@ -48,7 +48,7 @@ pub async fn create(bank: &Bank, request: Authenticated<Holder>) -> Result<Reply
         rollback_within: bank.policy.rollback,
     };
     let logged_on = bank.store.log_on(log_on, now).await.map_err(Error::from);
-    let logged_on = settle_pin(bank, &holder.subject, &pin, now, logged_on).await?;
+    let logged_on = settle(bank, &holder.subject, &pin, now, logged_on).await?;
     if logged_on.confirmed.is_some() {
         bank.metrics.order_transition("valid", "completed");
     }
@@ -103,8 +103,7 @@ pub(super) fn environment(bank: &Bank, environment: &Environment) -> Result<(), 
     if supports(&bank.policy.environments, environment) { Ok(()) } else { Err(Error::Environment) }
 }
 
-/// Checks the PIN where the bank asks for it. The attempt is counted before it is looked at, so that guesses in parallel
-/// are no more than guesses in a row.
+/// Checks the PIN where the bank asks for it.
 pub(super) async fn check_pin(
     bank: &Bank,
     subject: &SubjectRow,
@@ -119,33 +118,8 @@ pub(super) async fn check_pin(
         return Err(Refused::PinLocked { role: subject.role }.into());
     }
     let claimed = claimed.ok_or(Error::PinRequired)?;
-    let place = pins.place()?;
-    let attempt = bank.store.begin_pin_attempt(subject.id, now).await?;
-    let stored = attempt.hash.as_deref().map(pin::PinHash::from_phc).transpose();
-    let stored = stored.map_err(|error| Error::Registry(error.to_string()))?;
-    let right = pins.verify(place, claimed.clone(), stored.as_ref()).await?;
-    match attempt.hash {
-        Some(hash) if right => Ok(PinCheck::Verified { hash }),
-        _ => {
-            bank.metrics.pin_failed(attempt.left == 0);
-            Err(Error::PinWrong { left: attempt.left, role: subject.role })
-        }
-    }
-}
-
-/// The outcome of a request whose PIN was checked. A right one starts the count anew also where the request is refused for
-/// something else (PIN-06): only a transition that is made does so by itself.
-pub(super) async fn settle_pin<T>(
-    bank: &Bank,
-    subject: &SubjectRow,
-    pin: &PinCheck,
-    now: Time,
-    outcome: Result<T, Error>,
-) -> Result<T, Error> {
-    if let (Err(_), PinCheck::Verified { hash }) = (&outcome, pin) {
-        bank.store.pin_was_right(subject.id, hash.clone(), now).await?;
-    }
-    outcome
+    let hash = attempt(bank, pins, subject, claimed.clone(), now).await?;
+    Ok(PinCheck::Verified { hash })
 }
 
 /// The session as it is now.

@@ -1,15 +1,17 @@
 //! The PIN (SPEC.md 7.17, 7.18, 9.3).
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use koshin_protocol::contract::PinState;
 use koshin_protocol::problem::{Extra, Token};
 use koshin_protocol::session::Session;
 use koshin_server::store::row::Role;
 use serde_json::json;
+use tokio::time::timeout;
 
 use crate::bank::{Bank, Setup, policy};
 use crate::deeds::Logon;
@@ -56,6 +58,42 @@ fn counted(bank: &Bank) -> u32 {
     bank.sql().query_row(query, [], |row| row.get(0)).expect("subjects")
 }
 
+/// Lets the logon go on until so many attempts are counted; then it stands still.
+async fn until_counted(bank: &Bank, count: u32, mut logon: Pin<&mut impl Future>) {
+    poll_fn(|context| {
+        if counted(bank) == count {
+            return Poll::Ready(());
+        }
+        assert!(logon.as_mut().poll(context).is_pending(), "it was not stopped in time");
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+// [PIN-06]
+#[tokio::test]
+async fn whose_line_breaks_while_the_right_pin_is_checked_is_not_locked_out() {
+    let bank = Bank::new().await;
+    let user = with_pin(&bank, Role::User).await;
+    for _ in 0..6 {
+        let mut logon = Box::pin(bank.log_on_with(&user.pair, "1234"));
+        until_counted(&bank, 1, logon.as_mut()).await;
+        drop(logon);
+        let anew = async {
+            while counted(&bank) != 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(Duration::from_secs(30), anew).await.expect("the count starts anew");
+    }
+    let mut guess = Box::pin(bank.log_on_with(&user.pair, "9999"));
+    until_counted(&bank, 1, guess.as_mut()).await;
+    drop(guess);
+    let problem = bank.log_on_with(&user.pair, "9999").await.refused(Token::PinWrong);
+    assert_eq!(problem.extra, Extra::AttemptsLeft(3), "a wrong one counts, heard or not");
+}
+
 // [PIN-06] [ENR-10]
 #[tokio::test]
 async fn a_right_pin_starts_the_count_anew_although_the_enrollment_is_refused() {
@@ -84,16 +122,7 @@ async fn a_right_pin_starts_the_count_anew_although_the_certificate_is_revoked_m
         guess(&bank, &user).await;
     }
     let mut logon = pin!(bank.log_on_with(&user.pair, "1234"));
-    // Until its attempt is counted; then it stands still.
-    poll_fn(|context| {
-        assert!(logon.as_mut().poll(context).is_pending(), "it was not stopped in time");
-        if counted(&bank) == 4 {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
+    until_counted(&bank, 4, logon.as_mut()).await;
     bank.revoke_itself(&user.pair, "keyLost").await;
     logon.await.refused(Token::CertificateRevoked);
     assert_eq!(counted(&bank), 0);
