@@ -1,6 +1,7 @@
 //! `audit`
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -139,7 +140,13 @@ async fn export(
         .and_then(|mut file| {
             std::io::Write::write_all(&mut file, signed.as_bytes()).and_then(|()| file.sync_all())
         })
-        .map_err(|error| Failure::fault(format!("{}: {error}", path.display())))?;
+        .map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => Failure::refused(format!(
+                "{} exists; exported heads are never overwritten",
+                path.display()
+            )),
+            _ => Failure::fault(format!("{}: {error}", path.display())),
+        })?;
     let value = json!({
         "file": path.display().to_string(),
         "time": export.time,

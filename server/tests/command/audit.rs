@@ -23,7 +23,9 @@ fn database(bank: &Bank) -> Connection {
 #[test]
 fn an_untouched_audit_is_sound_also_against_exported_heads() {
     let (bank, hanako, contract) = with_history();
-    assert_eq!(bank.run(&["audit", "export", "--out", "heads.jws", "--json"]).json()["chains"], 2);
+    let export = ["audit", "export", "--out", "heads.jws", "--json"];
+    assert_eq!(bank.run(&export).json()["chains"], 2);
+    bank.run(&export).failed(3, "exported heads are never overwritten");
     bank.subject(&hanako, &contract, "CN=Three", "user");
     let sound = bank.run(&["audit", "verify", "--heads", "heads.jws", "--json"]).json();
     assert_eq!(sound["sound"], true);
