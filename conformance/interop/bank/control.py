@@ -1,4 +1,4 @@
-"""Annex B.2: kills and starts the bank, and disturbs its CA."""
+"""Annex B.2: kills and starts the bank, disturbs its CA, and disables subjects."""
 
 import json
 import os
@@ -28,7 +28,16 @@ def control(folder, wanted):
             db.set_setting("ca", "down" if do == "caDown" else "up")
             db.set_setting("caSeconds", wanted.get("seconds", 0) if do == "caSlow" else 0)
         return {}
+    if do == "disable":
+        return _disable(folder, wanted["subject"])
     return {"cannot": "a bank of profile core has no such control"}
+
+
+def _disable(folder, subject):
+    with Bank(folder).transaction() as db:
+        db.run("UPDATE subject SET disabled = 1 WHERE id = ?", subject)
+        db.record(subject, "bank", did="disabled")
+    return {}
 
 
 def _kill(folder):

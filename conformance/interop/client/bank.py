@@ -13,6 +13,7 @@ MOST_REPEATS = 6
 LONGEST_WAIT = 3600
 PATIENCE = 90
 PROCESSING = 40
+LEAST_INFO, MOST_INFO = 60, 86400
 
 
 class Signer:
@@ -109,8 +110,10 @@ class Bank:
         return self._patiently(lambda: self._signed(operation.READ, target, None, signer, most=MOST_LONG)).body
 
     def renewal_info(self, name):
+        """renewalInfo, and for how many seconds it is not asked for again (RNI-06)."""
         answer = self._plain("GET", self.directory["renewalInfo"] + "/" + name)
-        return self._document(answer, "renewalInfo")
+        wait = min(max(answer.retry_after() or 0, LEAST_INFO), MOST_INFO)
+        return self._document(answer, "renewalInfo"), wait
 
     # Answers
 

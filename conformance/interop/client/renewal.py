@@ -108,10 +108,20 @@ def _window_open(run, session):
     if _any_open(run, windows):
         return True
     try:
-        window = run.bank.renewal_info(session.pair.cert_id)["enforcedWindow"]
+        window = _renewal_info(run, session)["enforcedWindow"]
     except (NoAnswer, Refusal):
         return False
     return _any_open(run, [(clock.read_time(window["start"]), clock.read_time(window["end"]))])
+
+
+def _renewal_info(run, session):
+    """As it was, until it may be asked for again (RNI-06)."""
+    kept = session.generation.read("renewal-info")
+    if kept is None or clock.now() >= kept["again"]:
+        document, wait = run.bank.renewal_info(session.pair.cert_id)
+        kept = {"again": clock.now() + wait, "document": document}
+        session.generation.write("renewal-info", kept)
+    return kept["document"]
 
 
 def _any_open(run, windows):

@@ -6,10 +6,11 @@ import ssl
 
 from wire import clock, json_text, url
 
-from .outcome import NoAnswer
+from .outcome import NoAnswer, say
 
 SECONDS = 30
 MOST_LONG = 8388608
+MUCH = 300
 
 
 class Answer:
@@ -42,7 +43,7 @@ class Transport:
         self.directory = url.check(directory)
         self.context = ssl.create_default_context(cafile=trust)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
-        self.difference = 0
+        self.difference, self._warned = 0, False
 
     def now(self):
         """The bank's clock (TIM-02)."""
@@ -79,3 +80,6 @@ class Transport:
                 self.difference = clock.read_http_date(date) - clock.now()
             except (TypeError, ValueError):
                 return
+            if abs(self.difference) > MUCH and not self._warned:  # TIM-03
+                say("the clock of this machine differs from the bank's by %d seconds" % self.difference)
+                self._warned = True
