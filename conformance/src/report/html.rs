@@ -12,7 +12,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use self::case::case;
 use self::requirement::{map, table};
 use crate::case::Side;
-use crate::report::Report;
+use crate::report::{CaseResult, Report};
 use crate::verdict::{Kind, Verdict};
 
 const STYLE: &str = include_str!("html/page.css");
@@ -37,9 +37,9 @@ pub fn render(report: &Report) -> String {
             body {
                 (summary(report))
                 nav {
-                    a href="#findings" { "Findings" }
-                    a href="#requirements" { "Requirements" }
-                    a href="#cases" { "Cases" }
+                    a href="#findings" { "Findings " (found(report).len()) }
+                    a href="#requirements" { "Requirements " (report.requirements.len()) }
+                    a href="#cases" { "Cases " (report.cases.len()) }
                 }
                 main {
                     (map(report))
@@ -126,13 +126,15 @@ fn bar(report: &Report) -> Markup {
 }
 
 /// Everything that somebody has to look at, the gravest first.
-fn findings(report: &Report) -> Markup {
-    let mut found: Vec<_> = report
-        .cases
-        .iter()
-        .filter(|one| !matches!(one.verdict, Verdict::Pass | Verdict::Skipped { .. }))
-        .collect();
+fn found(report: &Report) -> Vec<&CaseResult> {
+    let open = |one: &&CaseResult| !matches!(one.verdict, Verdict::Pass | Verdict::Skipped { .. });
+    let mut found: Vec<_> = report.cases.iter().filter(open).collect();
     found.sort_by_key(|one| one.verdict.kind());
+    found
+}
+
+fn findings(report: &Report) -> Markup {
+    let found = found(report);
     html! {
         section #findings {
             h2 { "Findings" }
@@ -213,6 +215,15 @@ fn seconds(milliseconds: u64) -> String {
     format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100)
 }
 
+/// Text of SPEC.md, with what stands between backticks as code.
+fn quoted(text: &str) -> Markup {
+    html! {
+        @for (index, part) in text.split('`').enumerate() {
+            @if index % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
+}
+
 /// Where a case stands among all cases.
 fn anchor(slug: &str) -> String {
     format!("case-{}", slug.replace(['/', ' '], "-"))
@@ -240,6 +251,7 @@ mod tests {
             "id=\"case-order-a\"",
             "The bank MUST answer a newOrder",
             "GET https://bank.example/koshin/directory",
+            "<b>500</b>",
             "no command for control",
             "<time datetime=\"2027-01-15T03:00:00Z\">",
         ] {

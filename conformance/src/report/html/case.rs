@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{anchor, class, mark, name, seconds};
+use super::{anchor, class, mark, name, quoted, seconds};
 use crate::case::Side;
 use crate::exchange::{Exchange, Message};
 use crate::report::{CaseResult, Report};
@@ -21,28 +21,24 @@ pub(super) fn case(one: &CaseResult, report: &Report, opened: bool) -> Markup {
                 (mark(kind))
                 code.slug { (about.slug) }
                 span.ids { (about.requirements.join(" ")) }
-                span.sentence { (about.sentence) }
+                span.sentence { (quoted(&about.sentence)) }
             }
             div.body {
                 (verdict(&one.verdict))
                 @for row in about.requirements.iter().filter_map(|id| requirements::embedded(id)) {
                     blockquote {
                         cite { "SPEC.md " (row.section) " " a href={ "#" (row.id) } { (row.id) } }
-                        " " (row.text)
+                        " " (quoted(&row.text))
                     }
                 }
                 p.meta {
                     (name(kind)) " in " (seconds(one.milliseconds)) "; again: "
                     code { (again(about.side, report)) " --case " (about.slug) }
                 }
-                @if !one.exchanges.is_empty() {
-                    details.exchange open[opened] {
-                        summary {
-                            (one.exchanges.len()) " "
-                            (if one.exchanges.len() == 1 { "exchange" } else { "exchanges" })
-                            ", the last one last"
-                        }
-                        ol { @for exchange in &one.exchanges { li { (pair(exchange)) } } }
+                ol.exchanges {
+                    @for (index, exchange) in one.exchanges.iter().enumerate() {
+                        // What was wrong is mostly in the last one; the others are the way there.
+                        li { (pair(index, exchange, opened && index + 1 == one.exchanges.len())) }
                     }
                 }
             }
@@ -80,11 +76,16 @@ fn verdict(verdict: &Verdict) -> Markup {
     }
 }
 
-fn pair(exchange: &Exchange) -> Markup {
+/// An exchange: a line of what was asked and answered, and behind it the whole.
+fn pair(index: usize, exchange: &Exchange, opened: bool) -> Markup {
+    let answer = exchange.response.as_ref().map_or("no answer", |response| response.line.as_str());
     html! {
-        (message("request", &exchange.request))
-        @if let Some(response) = &exchange.response { (message("response", response)) }
-        @if let Some(note) = &exchange.note { p.note { (visible(note)) } }
+        details.exchange open[opened] {
+            summary { (index + 1) ". " code { (visible(&exchange.request.line)) } b { (visible(answer)) } }
+            (message("request", &exchange.request))
+            @if let Some(response) = &exchange.response { (message("response", response)) }
+            @if let Some(note) = &exchange.note { p.note { (visible(note)) } }
+        }
     }
 }
 

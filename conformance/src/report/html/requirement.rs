@@ -1,10 +1,19 @@
 //! The requirements on the page: a map on which what is wrong is seen at a glance, and the table behind it.
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, html};
 
-use super::{anchor, class, mark, name};
+use super::{anchor, class, mark, name, quoted};
 use crate::report::{Report, RequirementResult};
 use crate::requirements::Level;
+use crate::verdict::Kind;
+
+/// So many cases that passed are listed without a click.
+const FEW: usize = 3;
+
+/// What was said of each case.
+type Kinds<'a> = BTreeMap<&'a str, Kind>;
 
 /// One small square a requirement, a row a chapter of SPEC.md.
 pub(super) fn map(report: &Report) -> Markup {
@@ -15,12 +24,12 @@ pub(super) fn map(report: &Report) -> Markup {
             @for rows in chapters {
                 div.chapter {
                     span.number { "§ " (chapter(&rows[0])) }
-                    @for row in rows {
+                    div.squares { @for row in rows {
                         a.square.(tone(row)).should[row.level != Level::Must] href={ "#" (row.id) }
                             title={ (row.id) ": " (said(row)) } {
                             span.hidden { (row.id) " " (said(row)) }
                         }
-                    }
+                    } }
                 }
             }
             p.key {
@@ -32,6 +41,8 @@ pub(super) fn map(report: &Report) -> Markup {
 
 /// Every requirement with its verdict and its cases.
 pub(super) fn table(report: &Report) -> Markup {
+    let kinds: Kinds<'_> =
+        report.cases.iter().map(|one| (one.about.slug.as_str(), one.verdict.kind())).collect();
     let shown = report.requirements.iter().filter(|row| row.verdict.is_some()).count();
     html! {
         section #requirements {
@@ -44,14 +55,14 @@ pub(super) fn table(report: &Report) -> Markup {
             table {
                 thead { tr { th { "" } th { "id" } th { "section" } th { "level" } th { "requirement" } th { "cases" } } }
                 tbody {
-                    @for row in &report.requirements { (line(row)) }
+                    @for row in &report.requirements { (line(row, &kinds)) }
                 }
             }
         }
     }
 }
 
-fn line(row: &RequirementResult) -> Markup {
+fn line(row: &RequirementResult, kinds: &Kinds<'_>) -> Markup {
     let level = match row.level {
         Level::Must => "MUST",
         Level::Should => "SHOULD",
@@ -63,10 +74,34 @@ fn line(row: &RequirementResult) -> Markup {
             th scope="row" { (row.id) }
             td { (row.section) }
             td { (level) }
-            td.text { (row.text) }
-            td.slugs {
-                @for slug in &row.cases { a href={ "#" (anchor(slug)) } { code { (slug) } } " " }
+            td.text { (quoted(&row.text)) }
+            td.slugs { (slugs(row, kinds)) }
+        }
+    }
+}
+
+/// Its cases: those that did not pass at once, the others behind a click where they are many.
+fn slugs(row: &RequirementResult, kinds: &Kinds<'_>) -> Markup {
+    let passed = |slug: &&String| kinds.get(slug.as_str()) == Some(&Kind::Pass);
+    let (passed, other): (Vec<&String>, Vec<&String>) = row.cases.iter().partition(passed);
+    let link = |slug: &str| {
+        html! {
+            a href={ "#" (anchor(slug)) } {
+                @if let Some(&kind) = kinds.get(slug).filter(|&&kind| kind != Kind::Pass) { (mark(kind)) }
+                code { (slug) }
             }
+            " "
+        }
+    };
+    html! {
+        @for slug in other { (link(slug)) }
+        @if passed.len() > FEW {
+            details {
+                summary { (passed.len()) " passed" }
+                @for slug in passed { (link(slug)) }
+            }
+        } @else {
+            @for slug in passed { (link(slug)) }
         }
     }
 }
