@@ -1,6 +1,7 @@
 //! What a tester's command does to the bank from outside (SPEC.md B.2).
 
 use koshin_protocol::revocation::Reason;
+use koshin_protocol::time::Time;
 use serde::{Deserialize, Serialize};
 
 use crate::adapter::{Answering, Command};
@@ -27,12 +28,20 @@ pub enum Request {
         /// Whose.
         subject: String,
     },
+    /// An operator stops the service for a subject.
+    Disable {
+        /// For whom.
+        subject: String,
+    },
     /// Operators reissue.
     Reissue {
         /// For whom.
         subject: String,
         /// Why.
         reason: Reason,
+        /// Last second in which the code may be redeemed, where that is to be sooner than by the bank's policy.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires: Option<Time>,
     },
 }
 
@@ -62,11 +71,19 @@ mod tests {
 
     #[test]
     fn requests_have_the_words_of_spec_md() {
-        let reissue = Request::Reissue { subject: "a-1".to_owned(), reason: Reason::KeyLost };
+        let subject = || "a-1".to_owned();
+        let reissue =
+            |expires| Request::Reissue { subject: subject(), reason: Reason::KeyLost, expires };
+        let soon = Time::from_unix(1_800_000_000).expect("a time");
         for (request, expected) in [
             (Request::CaDown, r#"{"do":"caDown"}"#),
             (Request::CaSlow { seconds: 3 }, r#"{"do":"caSlow","seconds":3}"#),
-            (reissue, r#"{"do":"reissue","subject":"a-1","reason":"keyLost"}"#),
+            (Request::Disable { subject: subject() }, r#"{"do":"disable","subject":"a-1"}"#),
+            (reissue(None), r#"{"do":"reissue","subject":"a-1","reason":"keyLost"}"#),
+            (
+                reissue(Some(soon)),
+                r#"{"do":"reissue","subject":"a-1","reason":"keyLost","expires":"2027-01-15T08:00:00Z"}"#,
+            ),
         ] {
             assert_eq!(serde_json::to_string(&request).expect("JSON"), expected);
         }

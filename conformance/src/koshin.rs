@@ -23,6 +23,7 @@ use koshin_protocol::reissue::ReissueId as WireId;
 use koshin_protocol::revocation::Reason;
 use koshin_protocol::sign::Signer as _;
 use koshin_protocol::ticket::Ticket;
+use koshin_protocol::time::Time;
 use koshin_server::bank::Bank;
 use koshin_server::clock::{Clock as _, System};
 use koshin_server::config::{Config, Origin};
@@ -97,6 +98,18 @@ pub struct Koshin {
     config: Config,
 }
 
+/// A bank that serves until this is dropped.
+#[derive(Debug)]
+pub struct Serving(Arc<Koshin>);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.kill() {
+            eprintln!("the bank cannot be ended: {error}");
+        }
+    }
+}
+
 impl std::fmt::Debug for Koshin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Koshin({})", self.folder.display())
@@ -107,6 +120,8 @@ impl Koshin {
     /// A new bank in an empty folder, for tests; it does not serve yet.
     pub fn create(folder: &Path, program: &Path, variant: Variant) -> Result<Self, KoshinError> {
         let port = free_port().map_err(|why| error("a free port", why))?;
+        // The bank's configuration names its policy from the bank's own folder on.
+        let folder = &fs::canonicalize(folder).map_err(|why| error("the folder", why))?;
         let policy = folder.join("policy.toml");
         fs::write(&policy, test_policy(variant)?).map_err(|why| error("policy.toml", why))?;
         let origin = Origin::parse(&format!("https://localhost:{port}"))
@@ -181,6 +196,12 @@ impl Koshin {
         Ok(())
     }
 
+    /// The same, until what this gives is dropped.
+    pub fn serving(self: &Arc<Self>) -> Result<Serving, KoshinError> {
+        self.start()?;
+        Ok(Serving(Arc::clone(self)))
+    }
+
     /// Kills the process that serves, without warning.
     pub fn kill(&self) -> Result<(), KoshinError> {
         let file = self.folder.join("pid");
@@ -217,8 +238,16 @@ impl Koshin {
                 let done = self.beside.store.unlock(subject, Actor::Bank, System.now()).await;
                 done.map_err(|why| error("unlock", format_args!("{why:?}")))?;
             }
-            control::Request::Reissue { subject, reason } => {
-                return Ok(control::Answer { ticket: Some(self.reissue(&subject, reason).await?) });
+            control::Request::Disable { subject } => {
+                let subject: SubjectId =
+                    subject.parse().map_err(|why| error("the subject", why))?;
+                let (store, now) = (&self.beside.store, System.now());
+                let done = store.set_subject_disabled(subject, true, Actor::Bank, now).await;
+                done.map_err(|why| error("disable", format_args!("{why:?}")))?;
+            }
+            control::Request::Reissue { subject, reason, expires } => {
+                let ticket = self.reissue(&subject, reason, expires).await?;
+                return Ok(control::Answer { ticket: Some(ticket) });
             }
         }
         Ok(nothing)
@@ -247,7 +276,12 @@ impl Koshin {
     }
 
     /// As two operators at the branch would.
-    async fn reissue(&self, subject: &str, reason: Reason) -> Result<String, KoshinError> {
+    async fn reissue(
+        &self,
+        subject: &str,
+        reason: Reason,
+        expires: Option<Time>,
+    ) -> Result<String, KoshinError> {
         let failed = |why: &dyn std::fmt::Debug| error("reissue", format_args!("{why:?}"));
         let subject: SubjectId = subject.parse().map_err(|why| error("the subject", why))?;
         let (store, now) = (&self.beside.store, System.now());
@@ -271,7 +305,7 @@ impl Koshin {
             subject_name: name.clone(),
             reason,
             enrollment_key: code.key(&wire_id).public_key().to_canonical_jwk(),
-            expires: self.config.policy.reissue_expires(now),
+            expires: expires.unwrap_or_else(|| self.config.policy.reissue_expires(now)),
         };
         store
             .approve_reissue(request.id, new, "checker".to_owned(), now)

@@ -41,6 +41,7 @@ mod s07_11_cancel;
 mod s07_12_certificate;
 mod s07_13_confirm;
 mod s07_14_rollback;
+mod s07_15_effects;
 mod s07_15_reissue;
 mod s07_17_unlock;
 mod s07_1_directory;
@@ -56,6 +57,7 @@ mod s10_2_certificate;
 mod s10_4_reissue;
 mod s11_errors;
 mod s13_4_binding;
+mod s13_5_defects;
 mod s13_5_enrollment;
 mod s14_durability;
 mod situation;
@@ -95,6 +97,7 @@ pub fn cases() -> Vec<Case<Bank>> {
         s07_13_confirm::cases(),
         s07_14_rollback::cases(),
         s07_15_reissue::cases(),
+        s07_15_effects::cases(),
         s07_17_unlock::cases(),
         s07_20_revocation::cases(),
         s07_20_administrators::cases(),
@@ -107,6 +110,7 @@ pub fn cases() -> Vec<Case<Bank>> {
         s11_errors::cases(),
         s13_4_binding::cases(),
         s13_5_enrollment::cases(),
+        s13_5_defects::cases(),
         s14_durability::cases(),
         annex_a_1_renewal::cases(),
         annex_a_2_expiry::cases(),

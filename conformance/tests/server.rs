@@ -16,17 +16,6 @@ use koshin_conformance::target::{Target, here};
 use koshin_conformance::verdict::Kind;
 use libtest_mimic::{Arguments, Failed, Trial};
 
-/// A bank that ends with the test.
-struct Served(Arc<Koshin>);
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        if let Err(error) = self.0.kill() {
-            eprintln!("the bank cannot be ended: {error}");
-        }
-    }
-}
-
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let wanted: Vec<Case<Bank>> = server::cases()
@@ -71,8 +60,7 @@ fn run(cases: Vec<Case<Bank>>, variant: Variant) -> BTreeMap<String, CaseResult>
     let folder = tempfile::tempdir().expect("a folder");
     let program = Path::new(env!("CARGO_BIN_EXE_koshin-conformance"));
     let bank = Arc::new(Koshin::create(folder.path(), program, variant).expect("a bank"));
-    bank.start().expect("it serves");
-    let served = Served(Arc::clone(&bank));
+    let serving = bank.serving().expect("it serves");
     let root = bank.root().expect("a root");
     let (provision, control) = (Arc::clone(&bank) as _, Arc::clone(&bank) as _);
     let target = Target::new(bank.directory_url(), &root, Some(provision), Some(control), 1);
@@ -82,7 +70,7 @@ fn run(cases: Vec<Case<Bank>>, variant: Variant) -> BTreeMap<String, CaseResult>
     let runtime = tokio::runtime::Runtime::new().expect("threads");
     let began = Instant::now();
     let results = runtime.block_on(runner.run(&target, cases, &watcher));
-    drop(served);
+    drop(serving);
     eprintln!(
         "{variant:?} bank: {} cases in {} s, seed 1",
         results.len(),

@@ -15,9 +15,9 @@ pub(super) enum Fault {
     // PIN and environment
     PinInFile, OtherEnvironment, Again,
     // Errors
-    Silent, Raw, UnknownTokens, NoDocument, SessionEnded,
+    Silent, NoEnd, Raw, UnknownTokens, NoDocument, SessionEnded,
     // Keys
-    LateKey, NewKey, SameKey, KeyOfPin, OpenFiles, NoLock, LosesOldPair, LosesKey, Forgets,
+    NoRoots, AnyBanksKey, LateKey, NewKey, SameKey, KeyOfPin, OpenFiles, NoLock, LosesOldPair, LosesKey, Forgets,
     // Orders
     StartsOver, ConfirmsAnyKey, ConfirmsAnySubject, ConfirmsAnyChain, ConfirmsAnyUse, LearntRoots, AnyReceipt, DoneEarly,
     // Pairs
@@ -65,6 +65,7 @@ pub(super) const ALL: &[Wrong] = &[
     wrong("polls-fast", "RTA-07", Fault::ShortWaits),
     wrong("signs-by-any-algorithm", "ALG-06", Fault::AnyAlgorithm),
     wrong("derives-its-key-from-the-pin", "KEY-05", Fault::KeyOfPin),
+    wrong("shows-its-key-to-any-bank", "KEY-06", Fault::AnyBanksKey),
     wrong("believes-any-chain", "CHN-03", Fault::ConfirmsAnyChain),
     wrong("learns-roots", "CHN-05", Fault::LearntRoots),
     wrong("believes-any-receipt", "RCP-04", Fault::AnyReceipt),
@@ -75,6 +76,7 @@ pub(super) const ALL: &[Wrong] = &[
     wrong("never-logs-off", "SES-16", Fault::NoLogoff),
     wrong("counts-no-window", "WIN-04", Fault::NoOwnWindow),
     wrong("believes-its-own-clock-alone", "WIN-05", Fault::NoDate),
+    wrong("warns-of-no-clock", "TIM-03", Fault::NoDate),
     wrong("gives-up-ended-sessions", "SES-34", Fault::SessionEnded),
     wrong("writes-the-pin-down", "PIN-12", Fault::PinInFile),
     wrong("declares-another-system", "ENV-03", Fault::OtherEnvironment),
@@ -83,6 +85,7 @@ pub(super) const ALL: &[Wrong] = &[
     wrong("shows-nothing", "ERR-08", Fault::Silent),
     wrong("repeats-what-was-refused", "ERR-10", Fault::Again),
     wrong("writes-control-characters", "ERR-11", Fault::Raw),
+    wrong("needs-no-roots", "CLI-01", Fault::NoRoots),
     wrong("deletes-keys", "CLI-02", Fault::LosesKey),
     wrong("stores-the-key-late", "CLI-10", Fault::LateKey),
     wrong("locks-nothing", "CLI-12", Fault::NoLock),
@@ -109,6 +112,7 @@ pub(super) const ALL: &[Wrong] = &[
     wrong("rolls-back-untold", "CLI-84", Fault::RollsBack),
     wrong("forgets-a-cancel", "CLI-85", Fault::ForgetsCancel),
     wrong("deletes-the-old-pair", "CLI-90", Fault::LosesOldPair),
+    wrong("tells-no-end", "CLI-96", Fault::NoEnd),
     wrong("says-done-early", "CLI-97", Fault::DoneEarly),
     wrong("takes-any-code", "COD-01", Fault::AnyCode),
     wrong("takes-any-ticket", "COD-11", Fault::AnyTicket),

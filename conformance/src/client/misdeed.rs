@@ -46,6 +46,12 @@ pub(super) fn before(asked: &mut Asked) {
             let open = ["began", "requested", "received"];
             others().filter(|one| open.contains(&&*state(one))).for_each(remove);
         }
+        Fault::AnyBanksKey => {
+            let settings = fs::read_to_string(folder.join("identity.toml")).unwrap_or_default();
+            if !settings.contains(asked.directory.as_str()) {
+                remove(&folder);
+            }
+        }
         Fault::OnePair => others().for_each(remove),
         Fault::ForgetsCancel if asked.action == "renew" => {
             for journal in generations(&folder).iter().map(|one| one.join("journal.json")) {
@@ -188,6 +194,14 @@ pub(super) fn code(asked: &Asked, error: &Error) -> u8 {
         }
         _ => error.class().exit_code(),
     }
+}
+
+/// A file of the roots that the bank showed.
+pub(super) fn keep_roots(asked: &Asked, roots: &[Certificate]) -> PathBuf {
+    let texts = roots.iter().map(|root| pem::write("CERTIFICATE", root.der()).to_string());
+    let path = asked.state.join("learnt.pem");
+    fs::write(&path, texts.collect::<String>()).ok();
+    path
 }
 
 /// The roots that it was told of, and those that the directory names.

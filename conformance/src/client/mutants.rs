@@ -1,11 +1,12 @@
 //! The wrong clients, each run with the cases of the requirement that it breaks.
 
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::sync::Arc;
 
 use super::{Client, cases, fault};
 use crate::divergence::Divergences;
-use crate::mutant::{Found, Mutant, Tally};
+use crate::mutant::{Found, Mutant, Tally, judge};
 use crate::runner::{Quiet, Runner, Watcher};
 
 /// All of them.
@@ -22,20 +23,25 @@ pub async fn run(
     wanted: impl Fn(&str) -> bool,
     tell: impl Fn(&Found),
 ) -> Tally {
-    let mut list = Vec::new();
-    for mutant in all().into_iter().filter(|mutant| wanted(mutant.slug)) {
-        let command =
-            [program.clone(), "reference-client".into(), "--mutant".into(), mutant.slug.into()];
-        let mut cases = cases();
-        if !full {
-            cases.retain(|case| case.about.requirements.iter().any(|id| id == mutant.requirement));
-        }
-        let runner = Runner { jobs, divergences: Divergences::default() };
-        let watcher: Arc<dyn Watcher> = Arc::new(Quiet);
-        let results = runner.run(&Arc::new(Client::new(command)), cases, &watcher).await;
-        let found = mutant.found(&results);
-        tell(&found);
-        list.push(found);
+    let mutants = all().into_iter().filter(|mutant| wanted(mutant.slug));
+    let one = |mutant: Mutant| one(program.clone(), jobs, full, mutant);
+    let Ok(tally) = judge(mutants, one, tell).await;
+    tally
+}
+
+async fn one(
+    program: OsString,
+    jobs: usize,
+    full: bool,
+    mutant: Mutant,
+) -> Result<Found, Infallible> {
+    let command = [program, "reference-client".into(), "--mutant".into(), mutant.slug.into()];
+    let mut cases = cases();
+    if !full {
+        cases.retain(|case| case.about.requirements.iter().any(|id| id == mutant.requirement));
     }
-    Tally::of(list)
+    let runner = Runner { jobs, divergences: Divergences::default() };
+    let watcher: Arc<dyn Watcher> = Arc::new(Quiet);
+    let results = runner.run(&Arc::new(Client::new(command)), cases, &watcher).await;
+    Ok(mutant.found(&results))
 }

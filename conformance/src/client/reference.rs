@@ -12,6 +12,7 @@ use koshin_client::consent::Unattended;
 use koshin_client::files::{Files, Real};
 use koshin_client::identity::{Identity, Settings};
 use koshin_client::keystore::FileStore;
+use koshin_client::progress::Event;
 use koshin_client::transport::Https;
 use koshin_client::{Class, Client, Error, Outcome, Renewal, import, pem};
 use koshin_protocol::cert_id::CertId;
@@ -85,7 +86,9 @@ impl Asked {
         let left = self.leave_result();
         match (done, left) {
             (Ok(outcome), Ok(())) => {
-                println!("{}", words(&outcome));
+                if !self.is(Fault::NoEnd) {
+                    println!("{}", words(&outcome));
+                }
                 0
             }
             (Err(error), _) => {
@@ -134,12 +137,14 @@ impl Asked {
         }
         let pending = Arc::<Pending>::default();
         let pin = (!self.pin.is_empty()).then(|| Pin::new(self.pin.clone()));
-        let mut roots = roots(&self.trust)?;
-        if self.is(Fault::AnyTls) {
-            roots.extend(bent_tls::learnt(&self.directory).await);
-        }
-        let https = Https::new(&roots, Vec::new())?;
+        let asks_tls = self.is(Fault::AnyTls) || self.is(Fault::NoRoots);
+        let learnt = if asks_tls { bent_tls::learnt(&self.directory).await } else { Vec::new() };
         let mut trust = self.trust.clone();
+        if self.is(Fault::NoRoots) {
+            trust = misdeed::keep_roots(self, &learnt);
+        }
+        let roots = [roots(&trust)?, learnt].concat();
+        let https = Https::new(&roots, Vec::new())?;
         if self.is(Fault::LearntRoots) {
             trust = misdeed::learn_roots(self, &self.trust, &https).await;
         }
@@ -154,6 +159,7 @@ impl Asked {
         let mut builder = Client::builder(identity)
             .consent(Unattended::new(pin))
             .clock(BentClock(self.fault))
+            .progress(warn)
             .transport(Bent { inner: https, fault: self.fault, own, pending });
         if self.is(Fault::OtherEnvironment) {
             builder = builder.environment(misdeed::another_system());
@@ -221,6 +227,13 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
     fs::write(&beside, text)?;
     fs::set_permissions(&beside, fs::Permissions::from_mode(0o600))?;
     fs::rename(beside, path)
+}
+
+/// TIM-03
+fn warn(event: &Event) {
+    if let Event::ClockDiffers { seconds } = event {
+        eprintln!("the clock differs from the bank's by {seconds} s");
+    }
 }
 
 fn words(outcome: &Outcome) -> String {

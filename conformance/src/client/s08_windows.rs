@@ -1,11 +1,14 @@
 //! SPEC.md 8: when a client orders, by whose account and by whose clock, and deferral.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::case;
 use super::customer::Wish;
 use super::deed::Deed;
 use super::plain::Ability;
+use super::process::Ended;
 use super::stage::{Play, Setup, Stage};
 use super::truth::{exits, recovers};
 use crate::case::{Case, Outcome, ensure};
@@ -39,6 +42,9 @@ pub(super) fn cases() -> Vec<Case<Play>> {
         case("time/of-this-run", "What an earlier run learnt of the bank's clock says nothing in this one.")
             .shows(&["TIM-02", "CLI-52"])
             .run(of_this_run),
+        case("time/warns", "A client whose clock is an hour behind the bank's says something that it does not say otherwise.")
+            .shows(&["TIM-03"])
+            .run(warns),
         case("defer/then-renew", "After a deferral the client renews at the next start.")
             .shows(&["NTC-12"])
             .run(defer_then_renew),
@@ -159,6 +165,24 @@ async fn of_this_run(play: Play) -> Outcome {
     let mark = stage.mark();
     stage.renew().await?;
     stage.none_since(mark, "cancel")
+}
+
+/// Words of what was shown, those with digits left out: identifiers and times differ anyhow.
+fn words(ended: &Ended) -> BTreeSet<String> {
+    let bare = |word: &str| word.trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
+    let words = ended.shown.split_whitespace().map(bare);
+    words.filter(|word| !word.is_empty() && word.chars().all(char::is_alphabetic)).collect()
+}
+
+async fn warns(play: Play) -> Outcome {
+    let mut shown = Vec::new();
+    for ahead in [0, 3600] {
+        let stage = play.stage_of(Setup { ahead, ..Setup::default() }).await?;
+        let ended = stage.renew().await?;
+        stage.renewed(&ended).await?;
+        shown.push(words(&ended));
+    }
+    ensure(shown[1].difference(&shown[0]).next().is_some(), "a warning", "the same words as ever")
 }
 
 async fn defer_then_renew(play: Play) -> Outcome {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use koshin_protocol::certificate::{Certificate, DOCUMENT_SIGNING, Name};
 use koshin_protocol::time::Time;
 use serde_json::json;
@@ -59,6 +61,9 @@ pub(super) fn cases() -> Vec<Case<Play>> {
         case("confirm/by-the-new-key", "Confirm is signed by the new certificate, which is that of the ordered key.")
             .shows(&["CLI-65", "CLI-60"])
             .run(by_the_new_key),
+        case("told/until-when", "At the end of a renewal the client tells until when the new certificate is valid.")
+            .shows(&["CLI-96"])
+            .run(until_when),
         case("confirm/not-done", "A confirm answered with an order that is not completed is not the end of the renewal.")
             .shows(&["CLI-97"])
             .run(not_done),
@@ -211,6 +216,26 @@ async fn by_the_new_key(play: Play) -> Outcome {
         ensure(ordered.contains(&key), "confirm by the certificate of the ordered key", key)?;
     }
     Ok(())
+}
+
+async fn until_when(play: Play) -> Outcome {
+    let stage = play.stage().await?;
+    let ended = stage.renew().await?;
+    stage.renewed(&ended).await?;
+    let not_after = stage.held_pair()?.not_after();
+    let numbers: Vec<i32> = ended
+        .shown
+        .split(|c: char| !c.is_ascii_digit())
+        .filter_map(|digits| digits.parse().ok())
+        .collect();
+    let end = Timestamp::from_second(not_after.unix()).map_err(Stop::blocked)?;
+    let bank = TimeZone::get("Asia/Tokyo").map_err(Stop::blocked)?;
+    // In whatever language and form, by whosever clock: year and day are numbers.
+    let told = [TimeZone::UTC, TimeZone::system(), bank].into_iter().any(|zone| {
+        let date = end.to_zoned(zone).date();
+        numbers.contains(&date.year().into()) && numbers.contains(&date.day().into())
+    });
+    ensure(told, format_args!("the day of {not_after}"), ended.shown.trim())
 }
 
 async fn not_done(play: Play) -> Outcome {

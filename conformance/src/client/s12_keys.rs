@@ -5,17 +5,25 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use koshin_protocol::certificate::Certificate;
+
 use super::case;
 use super::deed::Deed;
 use super::forge::problem;
 use super::plain::Ability;
-use super::stage::{Play, Stage};
+use super::stage::{Play, Setup, Stage, private};
 use super::truth::{does_not_succeed, recovers};
 use crate::case::{Case, Outcome, Stop, ensure};
 
 /// The cases.
 pub(super) fn cases() -> Vec<Case<Play>> {
     vec![
+        case("trust/no-roots", "Without the bank's roots the client sends no request, and with them it renews.")
+            .shows(&["CLI-01"])
+            .run(no_roots),
+        case("key/one-bank", "Pointed at a second bank, the client signs nothing there with a key of the first.")
+            .shows(&["KEY-06"])
+            .run(one_bank),
         case("key/stored-before-order", "The key of the first newOrder is there after a kill before the bank saw it: the next run orders the same.")
             .shows(&["CLI-10", "CLI-20", "CLI-31"])
             .run(stored_before_order),
@@ -41,6 +49,40 @@ pub(super) fn cases() -> Vec<Case<Play>> {
             .shows(&["CLI-11", "CLI-92"])
             .run(two_renewals),
     ]
+}
+
+async fn no_roots(play: Play) -> Outcome {
+    let stage = play.stage().await?;
+    fs::write(stage.beside("empty.pem"), "").map_err(Stop::blocked)?;
+    for name in ["absent", "empty"] {
+        // A folder of its own: what a client was configured with it may keep.
+        let (folder, trust) = (stage.beside(name), stage.beside(&format!("{name}.pem")));
+        fs::create_dir(&folder).map_err(Stop::blocked)?;
+        private(&folder.join("identity.pem"), stage.customer.pem.as_bytes())?;
+        let ended = stage.run_at("renew", &folder, &stage.directory, &trust).await?;
+        ensure(stage.mark() == 0, "no request", stage.mark())?;
+        does_not_succeed(&ended)?;
+    }
+    recovers(&stage).await
+}
+
+async fn one_bank(play: Play) -> Outcome {
+    let stage = play.stage().await?;
+    stage.begin().await?;
+    let mut keys = stage.ordered_keys();
+    keys.insert(stage.customer.certificate.key().thumbprint().to_string());
+    let second = play.set(Setup::default()).await?;
+    stage.run_at("renew", &stage.state(), &second.directory, &second.bank.roots()).await?;
+    for seen in second.seen() {
+        let certificate = seen.certificate().and_then(|der| Certificate::from_der(&der).ok());
+        let by = certificate.map(|one| one.key().thumbprint().to_string());
+        let used = [by, seen.jwk(), seen.ordered_key()].into_iter().flatten();
+        if let Some(key) = used.into_iter().find(|key| keys.contains(key)) {
+            let expected = "no key of the first bank at the second";
+            return Err(Stop::fail(expected, format_args!("{} by {key}", seen.operation)));
+        }
+    }
+    recovers(&stage).await
 }
 
 async fn stored_before_order(play: Play) -> Outcome {

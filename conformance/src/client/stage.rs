@@ -228,10 +228,21 @@ impl Stage {
 
     /// Runs the client in another folder.
     pub(crate) async fn run_in(&self, action: &'static str, state: &Path) -> Outcome<Ended> {
+        self.run_at(action, state, &self.directory, &self.bank.roots()).await
+    }
+
+    /// Runs the client in a folder, for another bank or with other roots.
+    pub(crate) async fn run_at(
+        &self,
+        action: &'static str,
+        state: &Path,
+        directory: &str,
+        trust: &Path,
+    ) -> Outcome<Ended> {
         let start = Start {
             action,
-            directory: &self.directory,
-            trust: &self.bank.roots(),
+            directory,
+            trust,
             state,
             pin: self.pin.as_deref(),
             ticket: self.ticket.as_deref(),

@@ -1,13 +1,13 @@
 //! The wrong banks, each run with the cases of the requirement that it breaks.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{bent, cases};
 use crate::divergence::Divergences;
 use crate::koshin::{Koshin, KoshinError, MUTANT, Variant};
-use crate::mutant::{Found, Mutant, Tally};
+use crate::mutant::{Found, Mutant, Tally, judge};
 use crate::runner::{Quiet, Runner, Watcher};
 use crate::target::Target;
 
@@ -26,29 +26,27 @@ pub async fn run(
     wanted: impl Fn(&str) -> bool,
     tell: impl Fn(&Found),
 ) -> Result<Tally, KoshinError> {
-    let mut list = Vec::new();
-    for mutant in all().into_iter().filter(|mutant| wanted(mutant.slug)) {
-        let folder = folder.join(mutant.slug);
-        let found = one(program, &folder, jobs, full, mutant).await?;
-        fs::remove_dir_all(&folder).map_err(|why| KoshinError::new(mutant.slug, why))?;
-        tell(&found);
-        list.push(found);
-    }
-    Ok(Tally::of(list))
+    let mutants = all().into_iter().filter(|mutant| wanted(mutant.slug));
+    let one =
+        |mutant: Mutant| one(program.to_owned(), folder.join(mutant.slug), jobs, full, mutant);
+    judge(mutants, one, tell).await
 }
 
 async fn one(
-    program: &Path,
-    folder: &Path,
+    program: PathBuf,
+    folder: PathBuf,
     jobs: usize,
     full: bool,
     mutant: Mutant,
 ) -> Result<Found, KoshinError> {
     let wrong = |why: std::io::Error| KoshinError::new(mutant.slug, why);
-    fs::create_dir_all(folder).map_err(wrong)?;
-    let bank = Arc::new(Koshin::create(folder, program, Variant::Rich)?);
-    fs::write(folder.join(MUTANT), mutant.slug).map_err(wrong)?;
-    bank.start()?;
+    let (bank, serving) = tokio::task::block_in_place(|| {
+        fs::create_dir_all(&folder).map_err(wrong)?;
+        let bank = Arc::new(Koshin::create(&folder, &program, Variant::Rich)?);
+        fs::write(folder.join(MUTANT), mutant.slug).map_err(wrong)?;
+        let serving = bank.serving()?;
+        Ok::<_, KoshinError>((bank, serving))
+    })?;
     let (provision, control) = (Arc::clone(&bank) as _, Arc::clone(&bank) as _);
     let target =
         Target::new(bank.directory_url(), &bank.root()?, Some(provision), Some(control), 1)
@@ -60,6 +58,9 @@ async fn one(
     let runner = Runner { jobs, divergences: Divergences::default() };
     let watcher: Arc<dyn Watcher> = Arc::new(Quiet);
     let results = runner.run(&Arc::new(target), cases, &watcher).await;
-    bank.kill()?;
+    tokio::task::block_in_place(|| {
+        drop(serving);
+        fs::remove_dir_all(&folder).map_err(wrong)
+    })?;
     Ok(mutant.found(&results))
 }

@@ -98,6 +98,14 @@ impl Bank {
         self.person(self.wanted(Role::User).await?).await
     }
 
+    /// One whose key signs with this algorithm; skipped where the bank has it not.
+    pub async fn user_signing(&self, algorithm: Algorithm) -> Outcome<Person> {
+        if !self.directory().await?.meta.algorithms.contains(&algorithm) {
+            return Err(Stop::Skipped(format!("this bank has no {algorithm}")));
+        }
+        self.person(self.wanted(Role::User).await?.signing(algorithm)).await
+    }
+
     /// An administrator whose certificate is in its window.
     pub async fn administrator(&self) -> Outcome<Person> {
         self.person(self.wanted(Role::Administrator).await?).await

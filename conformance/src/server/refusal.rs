@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use koshin_protocol::algorithm::Algorithm;
 use koshin_protocol::operation::Operation;
 use koshin_protocol::problem::{Problem, Token};
 use serde_json::json;
@@ -76,71 +77,85 @@ pub fn alike(absent: &Answer, foreign: &Answer) -> Outcome {
     ))
 }
 
-/// A case that shows a request refused for one defect, beside the accepted one.
-pub(crate) fn refuses(
-    good: Good,
-    token: Token,
-    slug: impl Into<String>,
-    sentence: impl Into<String>,
-    shows: &[&str],
-    defect: impl Fn(Draft) -> Draft + Send + Sync + 'static,
-) -> Case<Bank> {
-    let defect = Arc::new(defect);
-    case(slug, sentence).shows(shows).run(move |bank: Bank| {
-        let defect = Arc::clone(&defect);
-        async move { bank.refuses(good, |draft| defect(draft), token).await.map(drop) }
-    })
-}
-
-/// What kind of order a defect is tried on.
+/// What a defect is tried on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum On {
-    /// A newOrder.
+    /// A request that this run saw accepted.
+    Good(Good),
+    /// A newOrder, which is then carried out.
     NewOrder,
-    /// The cancel of an order in `valid`.
+    /// The cancel of an order in `valid`, likewise.
     Cancel,
-    /// The confirm of an order in `valid`.
+    /// The confirm of an order in `valid`, likewise.
     Confirm,
-    /// The logoff of a session.
+    /// The logoff of a session, likewise.
     Logoff,
+    /// The logon of a user whose key signs with this algorithm, likewise.
+    LogonBy(Algorithm),
 }
 
-/// A case that shows an operation refused for one defect, and then carried out without it.
-pub(crate) fn refuses_on(
-    on: On,
+impl From<Good> for On {
+    fn from(good: Good) -> Self {
+        Self::Good(good)
+    }
+}
+
+/// A case that shows a request refused for one defect, and accepted without it.
+pub(crate) fn refuses(
+    on: impl Into<On>,
     token: Token,
     slug: impl Into<String>,
     sentence: impl Into<String>,
     shows: &[&str],
     defect: impl Fn(Draft) -> Draft + Send + Sync + 'static,
 ) -> Case<Bank> {
-    let defect = Arc::new(defect);
+    let (on, defect) = (on.into(), Arc::new(defect));
     case(slug, sentence).shows(shows).run(move |bank: Bank| {
         let defect = Arc::clone(&defect);
         async move {
+            if let On::Good(good) = on {
+                return bank.refuses(good, |draft| defect(draft), token).await.map(drop);
+            }
             let right = bank.right(on).await?;
             bank.refuses_before(defect(right.clone()), token, right).await.map(drop)
         }
     })
 }
 
+/// A case that shows a logon that is malformed in one thing.
+pub(crate) fn malformed(
+    slug: impl Into<String>,
+    sentence: &str,
+    shows: &str,
+    defect: impl Fn(Draft) -> Draft + Send + Sync + 'static,
+) -> Case<Bank> {
+    let sentence = format!("{sentence} is malformed.");
+    refuses(Good::Logon, Token::Malformed, slug, sentence, &[shows], defect)
+}
+
 impl Bank {
-    /// A right request of a user of its own, not sent yet.
+    /// A right request, of a user of its own where it changes something; not sent yet.
     pub(crate) async fn right(&self, on: On) -> Outcome<Draft> {
-        let logon = self.log_on(&self.user().await?).await?;
+        let logged_on = async || self.log_on(&self.user().await?).await;
         Ok(match on {
-            On::NewOrder => self.order_draft(&logon, &Key::new()).await?,
+            On::Good(good) => self.good(good).await?,
+            On::LogonBy(algorithm) => {
+                self.logon_draft(&self.user_signing(algorithm).await?.pair).await?
+            }
+            On::NewOrder => self.order_draft(&logged_on().await?, &Key::new()).await?,
             On::Cancel => {
+                let logon = logged_on().await?;
                 let placed = self.order(&logon).await?;
                 let payload = json!({ "key": placed.order.key.to_string() });
                 self.draft(Operation::Cancel, placed.cancel()?, &logon.by(), &payload)
             }
             On::Confirm => {
-                let placed = self.order(&logon).await?;
+                let placed = self.order(&logged_on().await?).await?;
                 let (url, by) = (&placed.issued()?.confirm, By::Certificate(placed.pair()?));
                 self.draft(Operation::Confirm, url, &by, &json!({}))
             }
             On::Logoff => {
+                let logon = logged_on().await?;
                 let url = &logon.session.logoff;
                 self.draft(Operation::Logoff, url, &logon.by(), &json!({}))
             }

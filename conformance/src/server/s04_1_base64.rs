@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Bank;
 use super::draft::Draft;
 use super::good::Good;
-use super::refusal::{On, refuses, refuses_on};
+use super::refusal::{On, refuses};
 use crate::case::Case;
 
 /// The cases of this section.
@@ -29,7 +29,7 @@ pub(super) fn cases() -> Vec<Case<Bank>> {
     for (spoiled, sentence, spoil) in SPOILED {
         let slug = format!("base64url/csr-{spoiled}");
         let sentence = format!("A newOrder whose `csr` {sentence} is malformed.");
-        cases.push(refuses_on(
+        cases.push(refuses(
             On::NewOrder,
             Token::Malformed,
             slug,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::draft::Draft;
 use super::good::Good;
-use super::refusal::{On, refuses, refuses_on};
+use super::refusal::{On, malformed, refuses};
 use super::{Bank, case};
 use crate::case::{Case, ensure};
 
@@ -37,22 +37,6 @@ pub(super) fn cases() -> Vec<Case<Bank>> {
             }),
     );
     cases
-}
-
-fn malformed(
-    slug: &str,
-    sentence: &str,
-    shows: &str,
-    defect: impl Fn(Draft) -> Draft + Send + Sync + 'static,
-) -> Case<Bank> {
-    refuses(
-        Good::Logon,
-        Token::Malformed,
-        slug,
-        format!("{sentence} is malformed."),
-        &[shows],
-        defect,
-    )
 }
 
 /// Where a text is: each is parsed by itself.
@@ -342,7 +326,7 @@ fn operations() -> Vec<Case<Bank>> {
                 "A {} with {said} is malformed and does nothing.",
                 slug.split('/').next().unwrap_or_default()
             );
-            refuses_on(on, Token::Malformed, slug, sentence, &[shows], move |draft| {
+            refuses(on, Token::Malformed, slug, sentence, &[shows], move |draft| {
                 draft.edit_payload(edit)
             })
         })

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::draft::{By, Draft, jwk};
 use super::good::Good;
 use super::key::Key;
-use super::refusal::{On, refuses, refuses_on};
+use super::refusal::{On, malformed, refuses};
 use super::{Bank, case};
 use crate::case::{Case, Outcome, ensure};
 
@@ -25,22 +25,6 @@ pub(super) fn cases() -> Vec<Case<Bank>> {
             .run(read_changes_nothing),
     );
     cases
-}
-
-fn malformed(
-    slug: &str,
-    sentence: &str,
-    shows: &str,
-    defect: impl Fn(Draft) -> Draft + Send + Sync + 'static,
-) -> Case<Bank> {
-    refuses(
-        Good::Logon,
-        Token::Malformed,
-        slug,
-        format!("{sentence} is malformed."),
-        &[shows],
-        defect,
-    )
 }
 
 fn bodies() -> Vec<Case<Bank>> {
@@ -89,7 +73,7 @@ fn bodies() -> Vec<Case<Bank>> {
     ];
     for part in ["protected", "payload", "signature"] {
         cases.push(malformed(
-            &format!("jws/without-{part}"),
+            format!("jws/without-{part}"),
             &format!("A JWS without `{part}`"),
             "JWS-01",
             move |draft| {
@@ -120,7 +104,7 @@ fn headers() -> Vec<Case<Bank>> {
         .into_iter()
         .map(|(name, member, value)| {
             malformed(
-                &format!("header/{name}"),
+                format!("header/{name}"),
                 &format!("A protected header with `{member}`"),
                 "JWS-02",
                 move |draft| draft.set(member, value()),
@@ -129,19 +113,19 @@ fn headers() -> Vec<Case<Bank>> {
         .collect();
     for member in ["alg", "typ", "nonce", "url"] {
         cases.push(malformed(
-            &format!("header/without-{member}"),
+            format!("header/without-{member}"),
             &format!("A protected header without `{member}`"),
             "ENC-15",
             move |draft| draft.without(member),
         ));
         cases.push(malformed(
-            &format!("header/{member}-null"),
+            format!("header/{member}-null"),
             &format!("A protected header with a `{member}` of `null`"),
             "ENC-15",
             move |draft| draft.set(member, Value::Null),
         ));
         cases.push(malformed(
-            &format!("header/{member}-array"),
+            format!("header/{member}-array"),
             &format!("A protected header whose `{member}` is an array"),
             "ENC-15",
             move |draft| {
@@ -161,7 +145,7 @@ fn headers() -> Vec<Case<Bank>> {
         ("empty", "is empty", String::new()),
     ] {
         cases.push(malformed(
-            &format!("header/nonce-{name}"),
+            format!("header/nonce-{name}"),
             &format!("A request whose nonce {said}"),
             "ENC-15",
             move |draft| draft.set("nonce", nonce.clone()),
@@ -227,7 +211,7 @@ fn signers() -> Vec<Case<Bank>> {
                 draft.without("jwk").set("kid", value)
             },
         ),
-        refuses_on(
+        refuses(
             On::NewOrder,
             Token::Malformed,
             "signer/order-by-jwk",
@@ -238,7 +222,7 @@ fn signers() -> Vec<Case<Bank>> {
                 draft.named(&by)
             },
         ),
-        refuses_on(
+        refuses(
             On::Cancel,
             Token::Malformed,
             "signer/cancel-by-jwk",
@@ -249,7 +233,7 @@ fn signers() -> Vec<Case<Bank>> {
                 draft.named(&by)
             },
         ),
-        refuses_on(
+        refuses(
             On::Confirm,
             Token::Malformed,
             "signer/confirm-by-jwk",
@@ -424,7 +408,7 @@ fn payloads() -> Vec<Case<Bank>> {
         (On::Logoff, "logoff"),
     ] {
         let sentence = format!("A {name} with an empty payload is malformed and does nothing.");
-        cases.push(refuses_on(
+        cases.push(refuses(
             on,
             Token::Malformed,
             format!("payload/empty-{name}"),

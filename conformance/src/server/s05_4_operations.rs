@@ -16,6 +16,11 @@ use crate::case::{Case, Outcome, Stop, ensure};
 /// The cases of these sections.
 pub(super) fn cases() -> Vec<Case<Bank>> {
     let mut cases = urls();
+    cases.push(
+        case("url/capital-host", "A request whose `url` is the resource's with a host in capital letters is refused with `malformed`.")
+            .shows(&["ENC-15"])
+            .run(capital_host),
+    );
     cases.extend(types());
     for operation in Operation::ALL {
         let name = name(operation);
@@ -44,7 +49,7 @@ fn name(operation: Operation) -> String {
 
 fn urls() -> Vec<Case<Bank>> {
     type Change = fn(&str) -> String;
-    const OTHER: [(&str, &str, Token, Change); 13] = [
+    const OTHER: [(&str, &str, Token, Change); 12] = [
         ("slash-after", "with a further slash", Token::UrlMismatch, |url| format!("{url}/")),
         ("other-origin", "at another origin", Token::UrlMismatch, |url| {
             url.replacen("://", "://evil-", 1)
@@ -68,11 +73,6 @@ fn urls() -> Vec<Case<Bank>> {
             let at = url.rfind('/').unwrap_or(0);
             format!("{}/x/..{}", &url[..at], &url[at..])
         }),
-        ("capital-host", "with a host in capital letters", Token::Malformed, |url| {
-            let end = url.find("://").map_or(0, |at| at + 3);
-            let host = url[end..].find(['/', ':']).map_or(url.len(), |at| end + at);
-            format!("{}{}{}", &url[..end], url[end..host].to_uppercase(), &url[host..])
-        }),
         ("relative", "that is a path", Token::Malformed, |url| {
             let end = url.find("://").map_or(0, |at| at + 3);
             url[end + url[end..].find('/').unwrap_or(0)..].to_owned()
@@ -94,6 +94,26 @@ fn urls() -> Vec<Case<Bank>> {
             })
         })
         .collect()
+}
+
+async fn capital_host(bank: Bank) -> Outcome {
+    let authority = bank.target.directory_url.authority().to_owned();
+    let host = authority.trim_end_matches(|c: char| c == ':' || c.is_ascii_digit());
+    let capital = host.to_uppercase();
+    if capital == host {
+        return Err(Stop::Skipped("the host of this bank's directory has no letters".to_owned()));
+    }
+    let host = host.to_owned();
+    bank.refuses(
+        Good::Logon,
+        |draft| {
+            let url = draft.header["url"].as_str().unwrap_or_default().to_owned();
+            draft.set("url", url.replacen(&host, &capital, 1))
+        },
+        Token::Malformed,
+    )
+    .await
+    .map(drop)
 }
 
 fn types() -> Vec<Case<Bank>> {

@@ -10,12 +10,14 @@ use koshin_protocol::subject::Role;
 use koshin_protocol::url::Url;
 use serde_json::{Value, json};
 
+use super::deed::remedy;
 use super::draft::By;
 use super::key::{Key, Pair};
 use super::person::{DAY, Person, seconds_after};
 use super::refusal::alike;
 use super::{Bank, case, kebab};
 use crate::case::{Case, Need, Outcome, Prepares as _, Stop, ensure};
+use crate::control::Request;
 
 /// The cases of this section.
 pub(super) fn cases() -> Vec<Case<Bank>> {
@@ -259,6 +261,24 @@ async fn renewed(bank: &Bank) -> Outcome<(Person, Pair)> {
     Ok((person, renewed.pair))
 }
 
+async fn disabled(bank: Bank) -> Outcome {
+    let (other, person) = bank.contract().await?;
+    let logon = bank.log_on(&person).await?;
+    let placed = bank.order(&logon).await?;
+    bank.read_session(&logon).await.prepares("the session before")?;
+    bank.control(Request::Disable { subject: person.subject.clone() }).await?;
+    let refused = bank.refused_logon(&person.pair, Token::SubjectDisabled).await?;
+    remedy(&refused, "stop")?;
+    bank.read(&logon.url, &logon.by()).await?.refused(Token::SubjectDisabled)?;
+    let (confirm, new) = (&placed.issued()?.confirm, placed.pair()?);
+    bank.try_confirm(confirm, &new, json!({})).await?.refused(Token::SubjectDisabled)?;
+    let payload = json!({ "certID": person.pair.cert_id().as_str(), "reason": "unspecified" });
+    bank.try_revoke(&By::Certificate(person.pair), payload)
+        .await?
+        .refused(Token::SubjectDisabled)?;
+    bank.log_on(&other).await.map(drop)
+}
+
 fn states() -> Vec<Case<Bank>> {
     vec![
         case("superseded/logon", "A superseded certificate does not log on, and is told its successor.").shows(&["AUT-07", "SES-07"]).run(|bank: Bank| async move {
@@ -302,6 +322,10 @@ fn states() -> Vec<Case<Bank>> {
             let action = problem.remedy.action.as_str();
             ensure(action == "reissueAtBranch", "reissueAtBranch", action)
         }),
+        case("disabled/signs-nothing", "The certificates and the session of a disabled subject sign nothing more; others of its contract do.")
+            .shows(&["AUT-11"])
+            .needs(&[Need::Control])
+            .run(disabled),
         case("expired/meanwhile", "A session signs nothing more after its certificate's notAfter, and the order's key still reads.")
             .shows(&["AUT-08", "AUT-13", "WIN-03"])
             .needs(&[Need::Time])

@@ -4,16 +4,15 @@ use aws_lc_rs::hmac;
 use koshin_protocol::algorithm::Algorithm;
 use koshin_protocol::base64url;
 use koshin_protocol::problem::Token;
-use koshin_protocol::subject::Role;
 use serde_json::{Value, json};
 
 use super::csr::der_signature;
 use super::draft::{Draft, jwk};
 use super::good::Good;
 use super::key::Key;
-use super::refusal::refuses;
+use super::refusal::{On, refuses};
 use super::{Bank, case};
-use crate::case::{Case, Outcome, Stop};
+use crate::case::{Case, Outcome};
 
 /// The cases of these sections.
 pub(super) fn cases() -> Vec<Case<Bank>> {
@@ -35,11 +34,7 @@ fn accepted() -> Vec<Case<Bank>> {
             );
             let shows = if algorithm == Algorithm::Es256 { "ALG-01" } else { "ALG-03" };
             case(slug.to_lowercase(), sentence).shows(&[shows]).run(move |bank: Bank| async move {
-                if !bank.directory().await?.meta.algorithms.contains(&algorithm) {
-                    return Err(Stop::Skipped(format!("this bank has no {algorithm}")));
-                }
-                let wanted = bank.wanted(Role::User).await?.signing(algorithm);
-                let person = bank.person(wanted).await?;
+                let person = bank.user_signing(algorithm).await?;
                 bank.try_log_on_for(&person.pair, None, "renewal").await?.status(201)
             })
         })
@@ -135,25 +130,14 @@ fn unfit_algorithms() -> Vec<Case<Bank>> {
     ] {
         let key_type = algorithm.key_type().as_str();
         let slug = format!("alg/{alg}-with-{key_type}").to_lowercase();
-        cases.push(
-            case(slug, format!("{alg} with a key of type {key_type} is refused."))
-                .shows(&["ALG-04"])
-                .run(move |bank: Bank| async move {
-                    if !bank.directory().await?.meta.algorithms.contains(&algorithm) {
-                        return Err(Stop::Skipped(format!("this bank has no {algorithm}")));
-                    }
-                    let person =
-                        bank.person(bank.wanted(Role::User).await?.signing(algorithm)).await?;
-                    let right = bank.logon_draft(&person.pair).await?;
-                    bank.refuses_before(
-                        right.clone().set("alg", alg),
-                        Token::BadSignatureAlgorithm,
-                        right,
-                    )
-                    .await
-                    .map(drop)
-                }),
-        );
+        cases.push(refuses(
+            On::LogonBy(algorithm),
+            Token::BadSignatureAlgorithm,
+            slug,
+            format!("{alg} with a key of type {key_type} is refused."),
+            &["ALG-04"],
+            move |draft| draft.set("alg", alg),
+        ));
     }
     cases
 }
@@ -189,25 +173,14 @@ fn lengths() -> Vec<Case<Bank>> {
         (Algorithm::Es384, "short", WRONG[1].2),
     ] {
         let slug = format!("signature/{algorithm}-length-{name}").to_lowercase();
-        cases.push(
-            case(slug, format!("A signature of {algorithm} of another length is refused."))
-                .shows(&["ALG-05"])
-                .run(move |bank: Bank| async move {
-                    if !bank.directory().await?.meta.algorithms.contains(&algorithm) {
-                        return Err(Stop::Skipped(format!("this bank has no {algorithm}")));
-                    }
-                    let person =
-                        bank.person(bank.wanted(Role::User).await?.signing(algorithm)).await?;
-                    let right = bank.logon_draft(&person.pair).await?;
-                    bank.refuses_before(
-                        right.clone().edit_signature(change),
-                        Token::BadSignature,
-                        right,
-                    )
-                    .await
-                    .map(drop)
-                }),
-        );
+        cases.push(refuses(
+            On::LogonBy(algorithm),
+            Token::BadSignature,
+            slug,
+            format!("A signature of {algorithm} of another length is refused."),
+            &["ALG-05"],
+            move |draft| draft.edit_signature(change),
+        ));
     }
     cases
 }

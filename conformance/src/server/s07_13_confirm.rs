@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::deed::{remedy, same_order};
 use super::key::Key;
 use super::person::seconds_after;
-use super::refusal::{On, refuses_on};
+use super::refusal::{On, refuses};
 use super::{Bank, case};
 use crate::case::{Case, Need, Outcome, Prepares as _, Stop, ensure};
 
@@ -303,7 +303,7 @@ fn payloads() -> Vec<Case<Bank>> {
     ]
     .into_iter()
     .map(|(name, payload)| {
-        refuses_on(
+        refuses(
             On::Confirm,
             Token::Malformed,
             format!("confirm/payload-{name}"),

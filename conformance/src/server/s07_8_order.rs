@@ -8,7 +8,7 @@ use serde_json::json;
 use super::deed::Placed;
 use super::key::Key;
 use super::person::seconds_after;
-use super::refusal::{On, refuses_on};
+use super::refusal::{On, refuses};
 use super::s07_1_directory::early;
 use super::{Bank, case};
 use crate::case::{Case, Need, Outcome, Prepares as _, Stop, ensure};
@@ -43,7 +43,7 @@ fn ordering() -> Vec<Case<Bank>> {
             let wrong = right.clone().edit_payload(|payload| payload["replaces"] = json!(other.pair.cert_id().as_str()));
             bank.refuses_before(wrong, Token::ReplacesMismatch, right).await.map(drop)
         }),
-        refuses_on(On::NewOrder, Token::ReplacesMismatch, "order/replaces-unknown", "A newOrder for a certificate that nobody has is refused.", &["ORD-04"], |draft| {
+        refuses(On::NewOrder, Token::ReplacesMismatch, "order/replaces-unknown", "A newOrder for a certificate that nobody has is refused.", &["ORD-04"], |draft| {
             draft.edit_payload(|payload| payload["replaces"] = json!("aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE"))
         }),
         case("order/another-key-while-open", "A newOrder with another key while an order is open is refused, naming that order and its key.").shows(&["ORD-05"]).run(|bank: Bank| async move {
@@ -56,10 +56,10 @@ fn ordering() -> Vec<Case<Bank>> {
             ensure(value["key"] == placed.order.key.to_string(), placed.order.key.to_string(), &value["key"])
         }),
         case("order/two-keys-at-once", "Of two newOrders with different keys at the same time one is accepted.").shows(&["ORD-05", "STA-08"]).run(two_keys_at_once),
-        refuses_on(On::NewOrder, Token::KeyStoreUnsupported, "order/key-store-unsupported", "A newOrder with a key store that the bank does not list is refused.", &["ORD-06"], |draft| {
+        refuses(On::NewOrder, Token::KeyStoreUnsupported, "order/key-store-unsupported", "A newOrder with a key store that the bank does not list is refused.", &["ORD-06"], |draft| {
             draft.edit_payload(|payload| payload["keyStore"] = json!("no-such-store"))
         }),
-        refuses_on(On::NewOrder, Token::KeyStoreUnsupported, "order/key-store-other-case", "A key store's name is compared with regard to case.", &["ORD-06"], |draft| {
+        refuses(On::NewOrder, Token::KeyStoreUnsupported, "order/key-store-other-case", "A key store's name is compared with regard to case.", &["ORD-06"], |draft| {
             draft.edit_payload(|payload| {
                 let name = payload["keyStore"].as_str().unwrap_or_default().to_uppercase();
                 payload["keyStore"] = json!(name);

@@ -2,9 +2,13 @@
 
 use koshin_protocol::problem::Token;
 use koshin_protocol::reissue::{Reissue, Status, StatusName};
+use koshin_protocol::revocation::Reason;
+use koshin_protocol::url::Url;
 
 use super::deed::{Reissued, remedy};
 use super::key::Key;
+use super::person::seconds_after;
+use super::s13_5_enrollment::{from_the_branch, from_the_branch_until};
 use super::{Bank, case};
 use crate::case::{Case, Need, Outcome, Stop, ensure};
 
@@ -13,6 +17,12 @@ pub(super) fn cases() -> Vec<Case<Bank>> {
     let mut cases = canceled();
     cases.extend(newer());
     cases.extend(by_its_order());
+    cases.push(
+        case("state/reissue-expired", "After its last second a reissue is `expired`: its code is refused with `enrollmentExpired`, its cancel with `reissueClosed`.")
+            .shows(&["ENR-13", "REI-22", "STA-07", "ERR-02"])
+            .needs(&[Need::Control, Need::Time])
+            .run(expired),
+    );
     for case in &mut cases {
         case.about.needs.push(Need::Full);
     }
@@ -24,6 +34,38 @@ async fn order_ended(bank: &Bank, made: &Reissued) -> Outcome {
     let placed = made.placed.as_ref().ok_or_else(|| Stop::blocked("no order"))?;
     bank.invalid_for(placed, Token::EnrollmentCanceled).await?;
     bank.refused_logon(&placed.pair()?, Token::CertificateRevoked).await.map(drop)
+}
+
+async fn expired(bank: Bank) -> Outcome {
+    let (administrator, person, other) = bank.three().await?;
+    let by = bank.log_on(&administrator).await?;
+    let made = bank.reissued_by(by, person, StatusName::Pending).await?;
+    let expires = seconds_after(bank.now(), 5);
+    let ticket = from_the_branch_until(&bank, &made.person, Reason::KeyLost, Some(expires)).await?;
+    // The administrator knows the URLs of its own reissue alone; a bank whose URLs do not have the id is asked for no more.
+    let of_it = |url: &Url| {
+        let text = url.as_str().replace(&made.ticket.id.to_string(), &ticket.id.to_string());
+        text.parse::<Url>().map_err(|_| Stop::blocked("a URL of the suite"))
+    };
+    let (url, cancel) = (of_it(&made.url)?, of_it(&made.cancel)?);
+    let is_named = url != made.url && cancel != made.cancel;
+    if is_named {
+        let open: Reissue = bank.read(&url, &made.by.by()).await?.object(200)?;
+        ensure(open.expires == expires, expires, open.expires)?;
+    }
+    let lasting = from_the_branch(&bank, &other, Reason::KeyLost).await?;
+    bank.enroll(&lasting, &other).await?;
+    bank.wait_until(seconds_after(expires, 1)).await;
+    let draft = bank.enrollment_draft(&ticket, made.person.pair.name(), &Key::new()).await?;
+    let refused = bank.deliver(draft).await?.refused(Token::EnrollmentExpired)?;
+    remedy(&refused, "reissueByAdministrator")?;
+    if is_named {
+        bank.try_cancel_reissue(&made.by, &cancel).await?.refused(Token::ReissueClosed)?;
+        let ended: Reissue = bank.read(&url, &made.by.by()).await?.object(200)?;
+        let status = ended.status.name();
+        ensure(status == StatusName::Expired, "a reissue in `expired`", status.as_str())?;
+    }
+    Ok(())
 }
 
 fn canceled() -> Vec<Case<Bank>> {

@@ -1,4 +1,4 @@
-//! SPEC.md 7.19, 13.1 and 13.5: enrollment.
+//! SPEC.md 7.19, 13.1 and 13.5: enrollment. What does not use a code up is in `s13_5_defects`.
 
 use koshin_protocol::certificate_entry::CertificateState;
 use koshin_protocol::order::{Kind, Order, Status, StatusName};
@@ -7,7 +7,7 @@ use koshin_protocol::reissue;
 use koshin_protocol::revocation::Reason;
 use koshin_protocol::subject::Role;
 use koshin_protocol::ticket;
-use serde_json::{Value, json};
+use koshin_protocol::time::Time;
 
 use super::deed::{Placed, Ticket, remedy};
 use super::key::Key;
@@ -22,8 +22,6 @@ pub(super) fn cases() -> Vec<Case<Bank>> {
     let mut cases = enrolled();
     cases.extend(again());
     cases.extend(used());
-    cases.extend(refused_first());
-    cases.extend(pins());
     cases.extend(administrators());
     for case in &mut cases {
         case.about.needs.push(Need::Full);
@@ -37,8 +35,18 @@ pub(super) async fn from_the_branch(
     person: &Person,
     reason: Reason,
 ) -> Outcome<Ticket> {
+    from_the_branch_until(bank, person, reason, None).await
+}
+
+/// The same, to be redeemed until then.
+pub(super) async fn from_the_branch_until(
+    bank: &Bank,
+    person: &Person,
+    reason: Reason,
+    expires: Option<Time>,
+) -> Outcome<Ticket> {
     let subject = person.subject.clone();
-    let answer = bank.control(Request::Reissue { subject, reason }).await?;
+    let answer = bank.control(Request::Reissue { subject, reason, expires }).await?;
     let text = answer.ticket.ok_or_else(|| Stop::blocked("control: reissue gave no ticket"))?;
     let ticket: ticket::Ticket =
         text.parse().map_err(|error| Stop::blocked(format_args!("control: {error}")))?;
@@ -205,116 +213,6 @@ fn used() -> Vec<Case<Bank>> {
         Ok(())
     }));
     cases
-}
-
-fn refused_first() -> Vec<Case<Bank>> {
-    let edits: [(&str, &str, Token, fn(&mut Value)); 7] = [
-        (
-            "key-store",
-            "with a key store that the bank does not take",
-            Token::KeyStoreUnsupported,
-            |payload| payload["keyStore"] = json!("no-such-store"),
-        ),
-        ("csr-no-der", "with a `csr` that is none", Token::Malformed, |payload| {
-            payload["csr"] = json!("AAAA")
-        }),
-        ("no-csr", "without `csr`", Token::Malformed, |payload| {
-            payload.as_object_mut().map(|members| members.remove("csr"));
-        }),
-        ("no-environment", "without `environment`", Token::Malformed, |payload| {
-            payload.as_object_mut().map(|members| members.remove("environment"));
-        }),
-        ("no-binding", "without `binding`", Token::Malformed, |payload| {
-            payload.as_object_mut().map(|members| members.remove("binding"));
-        }),
-        ("no-reissue", "without `reissue`", Token::Malformed, |payload| {
-            payload.as_object_mut().map(|members| members.remove("reissue"));
-        }),
-        ("code", "that sends the code", Token::Malformed, |payload| {
-            payload["code"] = json!("00041061050R3GG28A1C60T3GF6")
-        }),
-    ];
-    let mut cases: Vec<Case<Bank>> = edits
-        .into_iter()
-        .map(|(name, said, token, edit)| {
-            case(
-                format!("enrollment/without-use-{name}"),
-                format!("A newEnrollment {said} is refused, and the code is not used up."),
-            )
-            .shows(&["CHK-03", if token == Token::Malformed { "ENC-15" } else { "ORD-06" }])
-            .run(move |bank: Bank| async move {
-                let made = bank.reissued(reissue::StatusName::Pending).await?;
-                let right = bank
-                    .enrollment_draft(&made.ticket, made.person.pair.name(), &Key::new())
-                    .await?;
-                bank.refuses_before(right.clone().edit_payload(edit), token, right).await.map(drop)
-            })
-        })
-        .collect();
-    cases.push(case("enrollment/without-use-old-key", "A newEnrollment with the key of the lost certificate is refused, and the code is not used up.").shows(&["CSR-09", "CHK-03"]).run(|bank: Bank| async move {
-        let made = bank.reissued(reissue::StatusName::Pending).await?;
-        let name = made.person.pair.name();
-        let wrong = bank.enrollment_draft(&made.ticket, name, &made.person.pair.key).await?;
-        let right = bank.enrollment_draft(&made.ticket, name, &Key::new()).await?;
-        bank.refuses_before(wrong, Token::KeyReused, right).await.map(drop)
-    }));
-    cases.push(
-        case(
-            "enrollment/without-use-other-name",
-            "A newEnrollment with the CSR of another name is refused, and the code is not used up.",
-        )
-        .shows(&["CSR-08", "CHK-03"])
-        .run(|bank: Bank| async move {
-            let made = bank.reissued(reissue::StatusName::Pending).await?;
-            let (key, name) = (Key::new(), made.person.pair.name());
-            let other = made.by.pair.name();
-            let wrong = bank.enrollment_draft(&made.ticket, other, &key).await?;
-            let right = bank.enrollment_draft(&made.ticket, name, &key).await?;
-            if other == name {
-                return Err(Stop::Skipped("all subjects of this bank have one name".to_owned()));
-            }
-            bank.refuses_before(wrong, Token::BadCsr, right).await.map(drop)
-        }),
-    );
-    cases
-}
-
-fn pins() -> Vec<Case<Bank>> {
-    [("without-pin", None, Token::PinRequired), ("wrong-pin", Some("234242"), Token::PinWrong)]
-        .into_iter()
-        .map(|(name, pin, token)| {
-            case(format!("enrollment/{name}"), format!("A newEnrollment is refused with `{token}`, and the code is not used up."))
-                .shows(&["PIN-01", "PIN-03", "CHK-03"])
-                .needs(&[Need::Pin])
-                .run(move |bank: Bank| async move {
-                    let (by, user) = with_pin(&bank).await?;
-                    let made = bank.reissued_by(by, user, reissue::StatusName::Pending).await?;
-                    let draft = bank.enrollment_draft(&made.ticket, made.person.pair.name(), &Key::new()).await?;
-                    let right = draft.clone().edit_payload(|payload| payload["pin"] = json!(made.person.pin));
-                    let wrong = draft.edit_payload(|payload| if let Some(pin) = pin { payload["pin"] = json!(pin) });
-                    bank.refuses_before(wrong, token, right).await.map(drop)
-                })
-        })
-        .chain([case("enrollment/stolen-code", "Whoever has the code but not the PIN does not enroll: five tries lock, and the code is not used up.")
-            .shows(&["PIN-04", "PIN-05", "CHK-03"])
-            .needs(&[Need::Pin])
-            .run(|bank: Bank| async move {
-                let (by, user) = with_pin(&bank).await?;
-                let made = bank.reissued_by(by, user, reissue::StatusName::Pending).await?;
-                let right = bank.enrollment_draft(&made.ticket, made.person.pair.name(), &Key::new()).await?;
-                let right = right.edit_payload(|payload| payload["pin"] = json!(made.person.pin));
-                for guess in 0..5 {
-                    let draft = bank.enrollment_draft(&made.ticket, made.person.pair.name(), &Key::new()).await?;
-                    let draft = draft.edit_payload(|payload| payload["pin"] = json!(format!("90000{guess}")));
-                    let token = if guess < 4 { Token::PinWrong } else { Token::PinLocked };
-                    bank.deliver(draft).await?.refused(token)?;
-                }
-                bank.deliver(right.clone()).await?.refused(Token::PinLocked)?;
-                bank.reissue_stands(&made, reissue::StatusName::Pending).await?;
-                bank.try_unlock(&made.by, &made.person.subject).await?.status(204).prepares("unlock")?;
-                bank.deliver(right).await?.status(201)
-            })])
-        .collect()
 }
 
 fn administrators() -> Vec<Case<Bank>> {
