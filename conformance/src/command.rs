@@ -8,6 +8,7 @@ mod mutants;
 mod options;
 mod progress;
 mod provision_from_folder;
+mod run;
 mod server;
 
 use std::process::ExitCode;

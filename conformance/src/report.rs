@@ -125,6 +125,18 @@ impl Report {
         }
     }
 
+    /// The cases that have another verdict in another run of the same cases.
+    pub fn changes(&self, other: &Self) -> Vec<String> {
+        let pairs = self.cases.iter().zip(&other.cases);
+        pairs
+            .filter(|(one, other)| one.verdict.kind() != other.verdict.kind())
+            .map(|(one, other)| {
+                let (before, now) = (one.verdict.kind(), other.verdict.kind());
+                format!("{}: {now}, and {before} in the first run", one.about.slug)
+            })
+            .collect()
+    }
+
     /// The cases that count against the thing under test.
     pub fn failures(&self) -> impl Iterator<Item = &CaseResult> {
         self.cases.iter().filter(|case| counts_against(case, self.strict))
@@ -220,6 +232,19 @@ pub(crate) mod tests {
         assert!(report(should(), false).passed);
         assert!(!report(should(), true).passed);
         assert!(!report(vec![result("order/a", "ORD-01", fail())], false).passed);
+    }
+
+    #[test]
+    fn a_case_whose_verdict_is_another_in_another_run_is_named() {
+        let of = |verdict| {
+            report(
+                vec![result("order/a", "ORD-01", fail()), result("order/b", "ORD-01", verdict)],
+                false,
+            )
+        };
+        assert_eq!(of(Verdict::Pass).changes(&of(Verdict::Pass)), Vec::<String>::new());
+        let changes = of(Verdict::Pass).changes(&of(fail()));
+        assert_eq!(changes, ["order/b: FAIL, and pass in the first run"]);
     }
 
     #[test]

@@ -1,17 +1,14 @@
 //! `client`
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
 use clap::Args;
 
-use super::{Failure, Progress, RunOptions};
+use super::{Failure, RunOptions};
 use crate::case::Side;
 use crate::client;
-use crate::report::{Report, Run};
-use crate::runner::{Quiet, Runner, Watcher};
-use crate::target::here;
 
 const LONG: &str = "\
 Tests a client: plays the bank on a loopback port, and runs the client under test as a process, which it watches, misleads,
@@ -37,28 +34,23 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let options = &self.options;
-        let all = client::cases();
-        let divergences = options.known(all.iter().map(|case| &case.about))?;
-        let cases = options.choose(all)?;
-        let runtime = tokio::runtime::Runtime::new()
-            .map_err(|error| Failure::Impossible(error.to_string()))?;
-        let watcher: Arc<dyn Watcher> =
-            if options.quiet { Arc::new(Quiet) } else { Arc::new(Progress::new(cases.len())) };
-        let runner = Runner { jobs: usize::from(options.jobs), divergences };
-        let (began, clock) = (here(), Instant::now());
-        let subject = Arc::new(client::Client::new(self.command.clone()));
-        let results = runtime.block_on(runner.run(&subject, cases, &watcher));
-        drop(watcher);
         let words: Vec<_> = self.command.iter().map(|word| word.to_string_lossy()).collect();
-        let run = Run {
-            side: Side::Client,
-            target: words.join(" "),
-            began: began.to_string(),
-            milliseconds: u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX),
-            seed: options.seed,
-            strict: options.strict,
-        };
-        options.tell(&Report::new(run, results))
+        self.options.run(Side::Client, &words.join(" "), client::cases(), |_| {
+            let program = &self.command[0];
+            if can_be_started(program) {
+                return Ok(Arc::new(client::Client::new(self.command.clone())));
+            }
+            Err(Failure::Impossible(format!("{}: there is no such program", program.display())))
+        })
     }
+}
+
+/// Whether there is such a file: at this path, or in a folder of PATH where it is a name alone.
+fn can_be_started(program: &OsStr) -> bool {
+    let named = Path::new(program);
+    if named.components().count() > 1 {
+        return named.is_file();
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(named).is_file())
 }

@@ -37,6 +37,10 @@ pub(super) struct Mutants {
 
 impl Mutants {
     pub(super) fn run(self) -> Result<(), Failure> {
+        let all = server::mutants::all().into_iter().chain(client::mutants::all());
+        if !all.map(|mutant| mutant.slug).any(|slug| self.wants(slug)) {
+            return Err(Failure::Usage("no mutant has such a name".to_owned()));
+        }
         let impossible = |error: &dyn std::fmt::Display| Failure::Impossible(error.to_string());
         let runtime = tokio::runtime::Runtime::new().map_err(|error| impossible(&error))?;
         let program = std::env::current_exe().map_err(|error| impossible(&error))?.into_os_string();
@@ -58,19 +62,12 @@ impl Mutants {
             let text =
                 serde_json::to_string_pretty(&tallies).map_err(|error| impossible(&error))?;
             println!("{text}");
-        }
-        let survivors: Vec<_> = tallies
-            .values()
-            .flat_map(Tally::survivors)
-            .map(|slug| format!("no case of its requirement noticed the mutant {slug}"))
-            .collect();
-        if !self.json {
-            let (mutants, killed) = tallies.values().fold((0, 0), |(mutants, killed), tally| {
-                (mutants + tally.mutants, killed + tally.killed)
-            });
+        } else {
+            let mutants: usize = tallies.values().map(|tally| tally.mutants).sum();
+            let killed: usize = tallies.values().map(|tally| tally.killed).sum();
             println!("{killed} of {mutants} mutants were noticed");
         }
-        if survivors.is_empty() { Ok(()) } else { Err(Failure::Found(survivors)) }
+        judged(&tallies)
     }
 
     fn wants(&self, slug: &str) -> bool {
@@ -82,5 +79,35 @@ impl Mutants {
             let by = found.killed_by.as_deref().unwrap_or("NOTHING");
             println!("{:<36} {:<8} {by}", found.slug, found.requirement);
         }
+    }
+}
+
+/// Every mutant must be noticed.
+fn judged(tallies: &BTreeMap<Side, Tally>) -> Result<(), Failure> {
+    let survivors: Vec<_> = tallies
+        .values()
+        .flat_map(Tally::survivors)
+        .map(|slug| format!("no case of its requirement noticed the mutant {slug}"))
+        .collect();
+    if survivors.is_empty() { Ok(()) } else { Err(Failure::Found(survivors)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mutant_that_nothing_noticed_is_a_failure_that_names_it() {
+        let found = |slug, killed_by: Option<&str>| Found {
+            slug,
+            requirement: "ORD-01",
+            killed_by: killed_by.map(ToOwned::to_owned),
+        };
+        let tallies = |list| BTreeMap::from([(Side::Server, Tally::of(list))]);
+        assert!(judged(&tallies(vec![found("a", Some("order/a"))])).is_ok());
+        let judged = judged(&tallies(vec![found("a", Some("order/a")), found("b", None)]));
+        assert!(
+            matches!(judged, Err(Failure::Found(told)) if told.len() == 1 && told[0].ends_with(" b"))
+        );
     }
 }

@@ -26,6 +26,9 @@ pub struct RunOptions {
     /// How many cases run at a time.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: u16,
+    /// Runs everything so many times with the same seed; a case whose verdict is not the same each time is a failure.
+    #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub repeat: u16,
     /// File that says which cases are known to fail, and why.
     #[arg(long, value_name = "FILE")]
     pub divergences: Option<PathBuf>,
@@ -45,7 +48,7 @@ pub struct RunOptions {
 
 impl RunOptions {
     /// Those of the cases that are to be run.
-    pub fn choose<T: 'static>(&self, cases: Vec<Case<T>>) -> Result<Vec<Case<T>>, Failure> {
+    pub(super) fn choose<T: 'static>(&self, cases: Vec<Case<T>>) -> Result<Vec<Case<T>>, Failure> {
         let chosen: Vec<Case<T>> =
             cases.into_iter().filter(|case| self.selection.has(&case.about)).collect();
         if chosen.is_empty() {
@@ -55,7 +58,10 @@ impl RunOptions {
     }
 
     /// What is known beforehand, of these cases.
-    pub fn known<'a>(&self, all: impl Iterator<Item = &'a About>) -> Result<Divergences, Failure> {
+    pub(super) fn known<'a>(
+        &self,
+        all: impl Iterator<Item = &'a About>,
+    ) -> Result<Divergences, Failure> {
         let Some(path) = &self.divergences else { return Ok(Divergences::default()) };
         let wrong = |why: String| Failure::Usage(format!("{}: {why}", path.display()));
         let known = fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
@@ -68,7 +74,7 @@ impl RunOptions {
     }
 
     /// Prints the report, writes it where it was asked for, and ends as it says.
-    pub fn tell(&self, report: &Report) -> Result<(), Failure> {
+    pub(super) fn tell(&self, report: &Report) -> Result<(), Failure> {
         print!("{}", text::render(report));
         if let Some(path) = &self.json {
             write(path, &json::render(report))?;

@@ -3,20 +3,17 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
 
 use clap::Args;
 use koshin_protocol::url::Url;
 
-use super::{Failure, Progress, RunOptions};
+use super::{Failure, RunOptions};
 use crate::adapter::Command;
 use crate::case::Side;
 use crate::control::Control;
 use crate::provision::Provision;
-use crate::report::{Report, Run};
-use crate::runner::{Quiet, Runner, Watcher};
 use crate::server;
-use crate::target::{Target, here};
+use crate::target::Target;
 
 /// Adapters are processes: so many run at once.
 const ADAPTERS_AT_ONCE: usize = 4;
@@ -53,33 +50,13 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let options = &self.options;
-        let all = server::cases();
-        let divergences = options.known(all.iter().map(|case| &case.about))?;
-        let cases = options.choose(all)?;
-        let target = Arc::new(self.target()?);
-        let runtime = tokio::runtime::Runtime::new()
-            .map_err(|error| Failure::Impossible(error.to_string()))?;
-        let watcher: Arc<dyn Watcher> =
-            if options.quiet { Arc::new(Quiet) } else { Arc::new(Progress::new(cases.len())) };
-        let runner = Runner { jobs: usize::from(options.jobs), divergences };
-        let (began, clock) = (here(), Instant::now());
-        let results = runtime.block_on(async {
-            target.http.connector().tcp().await.map_err(|error| {
+        self.options.run(Side::Server, &self.directory, server::cases(), |runtime| {
+            let target = self.target()?;
+            runtime.block_on(target.http.connector().tcp()).map_err(|error| {
                 Failure::Impossible(format!("{}: no connection: {error}", target.directory_url))
             })?;
-            Ok::<_, Failure>(runner.run(&target, cases, &watcher).await)
-        })?;
-        drop(watcher);
-        let run = Run {
-            side: Side::Server,
-            target: target.directory_url.to_string(),
-            began: began.to_string(),
-            milliseconds: u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX),
-            seed: options.seed,
-            strict: options.strict,
-        };
-        options.tell(&Report::new(run, results))
+            Ok(Arc::new(target))
+        })
     }
 
     fn target(&self) -> Result<Target, Failure> {
