@@ -1,8 +1,11 @@
 //! What the played bank does on purpose to a request, and to which.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use koshin_server::mischief::{Prank, RetryAfter};
+
+use super::forge::{problem, processing};
 use super::seen::{Made, Seen};
 
 /// Makes an answer in the bank's place.
@@ -53,6 +56,26 @@ impl Deed {
     /// Changes the JSON of the bank's answer, if it is a success.
     pub(crate) fn edit(edit: impl Fn(&mut serde_json::Value) + Send + Sync + 'static) -> Self {
         Self::change(move |_, made| made.edit(&edit))
+    }
+
+    /// A prank of the bank, done to this request.
+    pub(crate) fn of(prank: Prank, seen: &Seen) -> Self {
+        let wait = |token, status, after: RetryAfter| {
+            Self::answer(move |_| {
+                let value = after.value(SystemTime::now());
+                let value = value.to_str().unwrap_or("1");
+                problem(token, status, "wait").with("retry-after", value)
+            })
+        };
+        match prank {
+            Prank::RejectNonce if !seen.is_signed() => Self::Nothing,
+            Prank::RejectNonce => Self::answer(|_| problem("badNonce", 400, "retry")),
+            Prank::DropResponse => Self::LoseAnswer,
+            Prank::Delay(time) => Self::Delay(time),
+            Prank::RateLimited(after) => wait("rateLimited", 429, after),
+            Prank::Unavailable(after) => wait("unavailable", 503, after),
+            Prank::Processing => processing(1, Some("1")),
+        }
     }
 
     /// What the report says of it.

@@ -18,6 +18,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use koshin_server::http::Service;
+use koshin_server::mischief::Mischief;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls_pki_types::pem::PemObject;
@@ -46,6 +47,8 @@ pub(crate) struct Shared {
     /// Requests in the order in which they arrived.
     seen: Mutex<Vec<Seen>>,
     rules: Mutex<Vec<Rule>>,
+    /// What happens to requests that no rule is about.
+    mischief: Mutex<Option<Mischief>>,
     /// Clients that are running.
     pub(crate) victims: Victims,
     /// How far `Date` is ahead of the bank's clock.
@@ -73,6 +76,7 @@ impl Front {
             scheme_and_authority: origin.to_owned(),
             seen: Mutex::default(),
             rules: Mutex::default(),
+            mischief: Mutex::default(),
             victims: Victims::default(),
             date_ahead: AtomicI64::new(0),
             log,
@@ -105,9 +109,15 @@ impl Shared {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner).push(rule);
     }
 
+    /// From now on the bank's own mischief happens, by its seed.
+    pub(crate) fn set_mischief(&self, mischief: Mischief) {
+        *self.mischief.lock().unwrap_or_else(PoisonError::into_inner) = Some(mischief);
+    }
+
     /// From now on nothing is done to any.
     pub(crate) fn behave(&self) {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.mischief.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.date_ahead.store(0, Ordering::SeqCst);
     }
 
@@ -135,7 +145,10 @@ impl Shared {
 
     fn deed(&self, seen: &Seen) -> Deed {
         let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
-        rules.iter_mut().find_map(|rule| rule.meets(seen)).unwrap_or(Deed::Nothing)
+        let mischief = self.mischief.lock().unwrap_or_else(PoisonError::into_inner);
+        let prank =
+            || mischief.as_ref().and_then(Mischief::next).map(|prank| Deed::of(prank, seen));
+        rules.iter_mut().find_map(|rule| rule.meets(seen)).or_else(prank).unwrap_or(Deed::Nothing)
     }
 
     /// Answers a request, or breaks the connection.

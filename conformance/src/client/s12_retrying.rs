@@ -8,7 +8,7 @@ use super::forge::problem;
 use super::plain::Ability;
 use super::stage::Play;
 use super::truth::{exits, recovers_anyhow};
-use crate::case::{Case, Need, Outcome, ensure};
+use crate::case::{Case, Need, Outcome, Stop, ensure};
 
 /// The cases.
 pub(super) fn cases() -> Vec<Case<Play>> {
@@ -43,7 +43,33 @@ pub(super) fn cases() -> Vec<Case<Play>> {
             .needs(&[Need::Time])
             .run(bounded),
     ]);
+    cases.extend((1..=5).map(|seed| {
+        case(
+            format!("mischief/{seed}"),
+            "A bank that loses answers, refuses good nonces, is slow, overloaded or late, by a seed: renewed once, in few runs.",
+        )
+        .shows(&["CLI-30", "CLI-31"])
+        .needs(&[Need::Time])
+        .run(move |play| mischief(play, seed))
+    }));
     cases
+}
+
+async fn mischief(play: Play, seed: u64) -> Outcome {
+    let stage = play.stage().await?;
+    stage.mischief(seed)?;
+    for _ in 0..8 {
+        let ended = stage.watch("renew", Duration::from_secs(40)).await?;
+        if ended.code == Some(0) {
+            stage.behave();
+            stage.renewed(&ended).await?;
+            let met = stage.seen().iter().filter(|seen| seen.deed.is_some()).count();
+            ensure(met >= 2, "requests that met mischief", met).map_err(Stop::blocked)?;
+            return Ok(());
+        }
+        exits(&ended, &[10])?;
+    }
+    recovers_anyhow(&stage).await
 }
 
 async fn with_the_refusals_nonce(play: Play, operation: &'static str) -> Outcome {

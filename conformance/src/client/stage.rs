@@ -12,6 +12,7 @@ use koshin_protocol::sign::Signer;
 use koshin_protocol::ticket::Ticket;
 use koshin_protocol::url::Url;
 use koshin_server::bank::Bank;
+use koshin_server::mischief::{Mischief, Shares};
 use koshin_server::store::change::{Actor, NewReissue};
 use koshin_server::store::id::ReissueId;
 use tempfile::TempDir;
@@ -168,6 +169,24 @@ impl Stage {
     /// The base of the bank's URLs.
     pub(crate) fn base(&self) -> String {
         self.directory.trim_end_matches("directory").to_owned()
+    }
+
+    /// From now on the bank is up to mischief, by this seed.
+    pub(crate) fn mischief(&self, seed: u64) -> Outcome {
+        let share = 0.13;
+        let shares = Shares {
+            reject_nonce: share,
+            drop_response: share,
+            delay: share,
+            rate_limited: share,
+            unavailable: share,
+            processing: share,
+        };
+        let longest = Duration::from_secs(1);
+        self.front
+            .shared()
+            .set_mischief(Mischief::new(seed, &shares, longest).map_err(Stop::blocked)?);
+        Ok(())
     }
 
     /// From now on something is done to requests.
