@@ -45,8 +45,12 @@ pub enum Need {
     Crl,
     /// Nothing else may run at the same time: it disturbs the whole bank.
     Alone,
+    /// Nothing that has something issued may run at the same time: it disturbs the CA.
+    Ca,
     /// It waits for a time to come: it begins early and takes no other case's turn.
     Time,
+    /// Likewise, and so long that what disturbs the CA runs meanwhile: it has nothing issued.
+    Long,
 }
 
 /// What is known of a case without running it.

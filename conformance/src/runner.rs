@@ -1,6 +1,5 @@
 //! Runs cases: several at a time, each within its time, and gives their results in the order of the cases.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -58,7 +57,8 @@ pub struct Runner {
 impl Runner {
     /// Runs the cases and gives their results in their order.
     ///
-    /// Cases that wait begin first, and cases that need to be alone run last, one by one.
+    /// Cases that wait begin first; those that disturb the CA run one by one once nothing is left but the longest waits; those
+    /// that need to be alone run last, one by one.
     pub async fn run<S: Subject>(
         &self,
         subject: &Arc<S>,
@@ -66,13 +66,22 @@ impl Runner {
         watcher: &Arc<dyn Watcher>,
     ) -> Vec<CaseResult> {
         let mut results: Vec<Option<CaseResult>> = cases.iter().map(|_| None).collect();
+        let cases = cases.into_iter().enumerate();
         let (alone, together): (Vec<_>, Vec<_>) =
-            cases.into_iter().enumerate().partition(|(_, case)| case.needs(Need::Alone));
-        let (waiting, working): (VecDeque<_>, VecDeque<_>) =
-            together.into_iter().partition(|(_, case)| case.needs(Need::Time));
+            cases.partition(|(_, case)| case.needs(Need::Alone));
+        let (at_the_ca, together): (Vec<_>, Vec<_>) =
+            together.into_iter().partition(|(_, case)| case.needs(Need::Ca));
+        let (long, short): (Vec<_>, Vec<_>) =
+            together.into_iter().partition(|(_, case)| case.needs(Need::Long));
+        let (waiting, working): (Vec<_>, Vec<_>) =
+            short.into_iter().partition(|(_, case)| case.needs(Need::Time));
         let turns = Arc::new(Semaphore::new(self.jobs.max(1)));
         let waits = Arc::new(Semaphore::new(WAITING_AT_ONCE));
-        let mut running = JoinSet::new();
+        let (mut patient, mut running) = (JoinSet::new(), JoinSet::new());
+        for (index, case) in long {
+            let (subject, watcher) = (Arc::clone(subject), Arc::clone(watcher));
+            patient.spawn(async move { (index, one(&subject, &case, &*watcher).await) });
+        }
         for (index, case) in waiting.into_iter().chain(working) {
             let turns = Arc::clone(if case.needs(Need::Time) { &waits } else { &turns });
             let (subject, watcher) = (Arc::clone(subject), Arc::clone(watcher));
@@ -81,16 +90,31 @@ impl Runner {
                 (index, one(&subject, &case, &*watcher).await)
             });
         }
-        while let Some(ended) = running.join_next().await {
-            // A panic within a case is caught below; there is none here.
-            let (index, result) = ended.expect("a case that runs is not aborted");
+        self.ended(running, &mut results, watcher).await;
+        for (index, case) in at_the_ca {
+            let result = one(subject, &case, &**watcher).await;
             results[index] = Some(self.judged(result, &**watcher));
         }
+        self.ended(patient, &mut results, watcher).await;
         for (index, case) in alone {
             let result = one(subject, &case, &**watcher).await;
             results[index] = Some(self.judged(result, &**watcher));
         }
         results.into_iter().flatten().collect()
+    }
+
+    /// Takes the results of all of them.
+    async fn ended(
+        &self,
+        mut running: JoinSet<(usize, CaseResult)>,
+        results: &mut [Option<CaseResult>],
+        watcher: &Arc<dyn Watcher>,
+    ) {
+        while let Some(ended) = running.join_next().await {
+            // A panic within a case is caught below; there is none here.
+            let (index, result) = ended.expect("a case that runs is not aborted");
+            results[index] = Some(self.judged(result, &**watcher));
+        }
     }
 
     fn judged(&self, mut result: CaseResult, watcher: &dyn Watcher) -> CaseResult {
@@ -202,16 +226,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_needs_to_be_alone_is() {
+    async fn what_needs_to_be_alone_is_and_long_waits_are_beside_what_disturbs_the_ca() {
         let order = Arc::new(Mutex::new(Vec::new()));
         let mut cases = Vec::new();
-        for (name, needs) in [("alone", &[Need::Alone][..]), ("a", &[]), ("waits", &[Need::Time])] {
+        for (name, needs, milliseconds) in [
+            ("alone", &[Need::Alone][..], 50),
+            ("ca", &[Need::Ca], 50),
+            ("a", &[], 100),
+            ("waits", &[Need::Time], 100),
+            ("long", &[Need::Long], 800),
+        ] {
             let order = Arc::clone(&order);
             cases.push(case(name, needs, move || {
                 let order = Arc::clone(&order);
                 async move {
                     order.lock().expect("not poisoned").push((name, "begins"));
-                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
                     order.lock().expect("not poisoned").push((name, "ends"));
                     Ok(())
                 }
@@ -219,6 +249,13 @@ mod tests {
         }
         kinds(cases, "").await;
         let order = order.lock().expect("not poisoned");
-        assert_eq!(order[4..], [("alone", "begins"), ("alone", "ends")], "{order:?}");
+        let last = [
+            ("ca", "begins"),
+            ("ca", "ends"),
+            ("long", "ends"),
+            ("alone", "begins"),
+            ("alone", "ends"),
+        ];
+        assert_eq!(order[5..], last, "{order:?}");
     }
 }

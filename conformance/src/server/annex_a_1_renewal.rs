@@ -35,7 +35,7 @@ fn lost_answers() -> Vec<Case<Bank>> {
             bank.confirm(&placed).await?;
             bank.log_on_by(&placed.pair()?, None).await.map(drop)
         }),
-        case("flow/closed-before-issue", "An order whose client went away is issued, and found by its key.").shows(&["ORD-10", "ORD-30"]).needs(&[Need::Control, Need::Alone]).within(120).run(|bank: Bank| async move {
+        case("flow/closed-before-issue", "An order whose client went away is issued, and found by its key.").shows(&["ORD-10", "ORD-30"]).needs(&[Need::Control, Need::Ca]).within(120).run(|bank: Bank| async move {
             let person = bank.user().await?;
             let placed = bank.while_ca_down(&person, |bank, logon, placed| async move {
                 bank.try_log_off(&logon).await?.status(204).prepares("logoff")?;

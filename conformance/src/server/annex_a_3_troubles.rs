@@ -157,14 +157,16 @@ fn troubles() -> Vec<Case<Bank>> {
         }),
     ];
     for case in &mut cases {
-        case.about.needs.extend([Need::Control, Need::Alone]);
+        let kills = case.about.slug == "flow/bank-killed-at-each-step";
+        let alone = if kills { Need::Alone } else { Need::Ca };
+        case.about.needs.extend([Need::Control, alone]);
     }
     cases
 }
 
 fn races() -> Vec<Case<Bank>> {
     vec![
-        case("flow/cancel-against-late-issue", "Of a cancel and a certificate that the CA delivers at the same time one wins, and no certificate is left that works.").shows(&["STA-03", "CAN-06"]).needs(&[Need::Control, Need::Alone]).within(120).run(|bank: Bank| async move {
+        case("flow/cancel-against-late-issue", "Of a cancel and a certificate that the CA delivers at the same time one wins, and no certificate is left that works.").shows(&["STA-03", "CAN-06"]).needs(&[Need::Control, Need::Ca]).within(120).run(|bank: Bank| async move {
             for _ in 0..3 {
                 let person = bank.user().await?;
                 let logon = bank.log_on(&person).await?;

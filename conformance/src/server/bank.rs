@@ -64,7 +64,7 @@ impl Bank {
     pub(crate) async fn has_needs(&self) -> Outcome {
         for need in &*self.needs {
             let directory = match need {
-                Need::Control | Need::Alone | Need::Time => continue,
+                Need::Control | Need::Alone | Need::Ca | Need::Time | Need::Long => continue,
                 Need::Full | Need::Pin | Need::Rollback | Need::Crl => self.directory().await?,
             };
             let is_full = matches!(directory.profile, Profile::Full(_));
@@ -78,7 +78,7 @@ impl Bank {
                     (directory.meta.rollback_within.is_some(), "this bank has no rollback")
                 }
                 Need::Crl => (!directory.crl().is_empty(), "this bank publishes no CRL"),
-                Need::Control | Need::Alone | Need::Time => continue,
+                Need::Control | Need::Alone | Need::Ca | Need::Time | Need::Long => continue,
             };
             if !there {
                 return Err(Stop::Skipped(what.to_owned()));

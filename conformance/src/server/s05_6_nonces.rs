@@ -56,7 +56,7 @@ pub(super) fn cases() -> Vec<Case<Bank>> {
             }
             Ok(())
         }),
-        case("nonce/a-minute-old", "A nonce is accepted a minute after it was given.").shows(&["NON-08"]).needs(&[Need::Time]).within(120).run(|bank: Bank| async move {
+        case("nonce/a-minute-old", "A nonce is accepted a minute after it was given.").shows(&["NON-08"]).needs(&[Need::Long]).within(120).run(|bank: Bank| async move {
             let nonce = bank.new_nonce().await?;
             let draft = bank.good(Good::Logon).await?.set("nonce", nonce);
             tokio::time::sleep(Duration::from_mins(1)).await;

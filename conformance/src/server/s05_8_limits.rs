@@ -56,12 +56,12 @@ pub(super) fn cases() -> Vec<Case<Bank>> {
             let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{}\r\n", "X-Many: 0123456789\r\n".repeat(1700));
             refused(&bank, &head, 431).await
         }),
-        case("limit/slow-header", "A connection whose request header does not arrive is ended within a minute.").shows(&["LIM-03"]).needs(&[Need::Time]).within(90).run(|bank: Bank| async move {
+        case("limit/slow-header", "A connection whose request header does not arrive is ended within a minute.").shows(&["LIM-03"]).needs(&[Need::Long]).within(90).run(|bank: Bank| async move {
             bank.directory().await?;
             let (path, host) = (bank.target.directory_url.path(), bank.target.directory_url.authority());
             ended(&bank, &format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n")).await
         }),
-        case("limit/slow-body", "A connection whose request body does not arrive is ended within a minute.").shows(&["LIM-03"]).needs(&[Need::Time]).within(90).run(|bank: Bank| async move {
+        case("limit/slow-body", "A connection whose request body does not arrive is ended within a minute.").shows(&["LIM-03"]).needs(&[Need::Long]).within(90).run(|bank: Bank| async move {
             let (path, host) = post(&bank).await?;
             ended(&bank, &format!("POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/jose+json\r\nContent-Length: 100\r\n\r\n{{")).await
         }),

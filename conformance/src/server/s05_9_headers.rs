@@ -98,7 +98,7 @@ pub(super) fn cases() -> Vec<Case<Bank>> {
         }),
         case("retry-after/processing", "An order in `processing`, and what is refused for it, have `Retry-After`; with the CA back it becomes `valid`.")
             .shows(&["RTA-01", "ORD-12"])
-            .needs(&[Need::Control, Need::Alone])
+            .needs(&[Need::Control, Need::Ca])
             .within(120)
             .run(|bank: Bank| async move {
                 let logon = bank.log_on(&bank.user().await?).await?;

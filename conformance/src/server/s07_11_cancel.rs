@@ -136,7 +136,7 @@ pub(super) fn cases() -> Vec<Case<Bank>> {
             "The cancel of an order in `processing` wins over the certificate that comes later.",
         )
         .shows(&["CAN-01", "CAN-06"])
-        .needs(&[Need::Control, Need::Alone])
+        .needs(&[Need::Control, Need::Ca])
         .within(120)
         .run(|bank: Bank| async move {
             let person = bank.user().await?;

@@ -244,7 +244,7 @@ fn by_others() -> Vec<Case<Bank>> {
             "The predecessor that confirms an order in `processing` is told to wait.",
         )
         .shows(&["CFM-08", "RTA-01"])
-        .needs(&[Need::Control, Need::Alone])
+        .needs(&[Need::Control, Need::Ca])
         .within(120)
         .run(|bank: Bank| async move {
             // Where this bank has its `confirm`, another order shows.

@@ -92,7 +92,7 @@ fn ordering() -> Vec<Case<Bank>> {
             bank.try_order(&logon, &Key::new()).await?.refused(Token::CertificateExpired).map(drop)
         }),
         case("order/in-the-last-second", "A newOrder in the second of notAfter is accepted.").shows(&["WIN-03", "ORD-10"]).needs(&[Need::Time]).run(last_second),
-        case("order/issued-after-expiry", "What was accepted is issued, though the predecessor expires before.").shows(&["ORD-10", "ORD-12", "CFM-05"]).needs(&[Need::Control, Need::Alone]).within(120).run(|bank: Bank| async move {
+        case("order/issued-after-expiry", "What was accepted is issued, though the predecessor expires before.").shows(&["ORD-10", "ORD-12", "CFM-05"]).needs(&[Need::Control, Need::Ca]).within(120).run(|bank: Bank| async move {
             let person = bank.user_for(10).await?;
             let logon = bank.log_on(&person).await?;
             bank.control(Request::CaDown).await?;
@@ -109,7 +109,7 @@ fn ordering() -> Vec<Case<Bank>> {
             let completed: Order = answer.object(200)?;
             ensure(completed.status.name() == StatusName::Completed, "completed", completed.status.name())
         }),
-        case("order/slow-ca", "With a slow CA a newOrder is answered with the order in `processing`, which becomes `valid`.").shows(&["ORD-12"]).needs(&[Need::Control, Need::Alone]).within(120).run(|bank: Bank| async move {
+        case("order/slow-ca", "With a slow CA a newOrder is answered with the order in `processing`, which becomes `valid`.").shows(&["ORD-12"]).needs(&[Need::Control, Need::Ca]).within(120).run(|bank: Bank| async move {
             let logon = bank.log_on(&bank.user().await?).await?;
             bank.control(Request::CaSlow { seconds: 3 }).await?;
             let placed = match in_processing(&bank, &logon).await {

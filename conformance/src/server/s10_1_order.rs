@@ -215,9 +215,9 @@ fn in_processing() -> Vec<Case<Bank>> {
         case(format!("state/order-{name}-processing"), sentence)
             .shows(&["STA-01", "CAN-06", "DUR-11"])
             .needs(if event == Event::SubjectReissued {
-                &[Need::Control, Need::Alone, Need::Full]
+                &[Need::Control, Need::Ca, Need::Full]
             } else {
-                &[Need::Control, Need::Alone]
+                &[Need::Control, Need::Ca]
             })
             .within(120)
             .run(move |bank: Bank| async move {
@@ -281,7 +281,7 @@ fn in_processing() -> Vec<Case<Bank>> {
             "An order in `processing` becomes `valid` once the CA is back, and is confirmed.",
         )
         .shows(&["STA-01", "ORD-12"])
-        .needs(&[Need::Control, Need::Alone])
+        .needs(&[Need::Control, Need::Ca])
         .within(120)
         .run(|bank: Bank| async move {
             let person = bank.user().await?;
