@@ -21,6 +21,9 @@ use std::path::{Path, PathBuf};
 /// No file of an identity is larger; a larger one is refused before it is read.
 pub const MAX_FILE: u64 = 1 << 20;
 
+/// Room for a file with a key, in bytes.
+const KEY_FILES: usize = 8192;
+
 /// File access, one operation a call.
 ///
 /// Implementations do not retry: an interrupted call (`EINTR`) is an error of that call, and the caller decides.
@@ -163,7 +166,8 @@ impl Files for Real {
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
+        // Key files fit: bytes that grow leave copies behind, which nobody wipes (SEC-02).
+        let mut bytes = Vec::with_capacity(KEY_FILES);
         fs::File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > MAX_FILE {
             return Err(io::Error::new(

@@ -52,7 +52,10 @@ pub fn sections(bytes: &[u8]) -> Result<Vec<Section>, PemError> {
             if let Some((line, ..)) = open {
                 return Err(PemError::Unfinished { line });
             }
-            let section = Zeroizing::new(format!("{line}\n"));
+            // In one piece: a text that grows leaves copies behind, which nobody wipes (SEC-02).
+            let mut section = Zeroizing::new(String::with_capacity(text.len() + 1));
+            section.push_str(line);
+            section.push('\n');
             open = Some((index + 1, label.to_owned(), section));
             continue;
         }

@@ -7,6 +7,7 @@ use std::fmt;
 
 use http::{HeaderMap, Method};
 use koshin_protocol::url::Url;
+use zeroize::Zeroizing;
 
 pub use self::distrust::Distrust;
 pub use self::https::{Https, HttpsError, Pin};
@@ -30,8 +31,8 @@ pub struct Request {
     pub url: Url,
     /// Further headers.
     pub headers: HeaderMap,
-    /// The body of a `POST`.
-    pub body: Vec<u8>,
+    /// The body of a `POST`; wiped when it is dropped, since it may hold a PIN (SEC-02).
+    pub body: Zeroizing<Vec<u8>>,
     /// Most bytes of the answer's body.
     pub limit: usize,
 }

@@ -26,7 +26,13 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 fn request(url: &str) -> Request {
     let url = Url::parse(url).unwrap();
-    Request { method: Method::GET, url, headers: HeaderMap::new(), body: Vec::new(), limit: 1000 }
+    Request {
+        method: Method::GET,
+        url,
+        headers: HeaderMap::new(),
+        body: Vec::new().into(),
+        limit: 1000,
+    }
 }
 
 async fn get(url: &str) -> Result<Response, TransportError> {
@@ -47,7 +53,7 @@ async fn a_request_is_sent_as_it_is_with_the_programs_name() {
         .await;
     let mut request = request(&format!("{}/x", server.uri()));
     request.method = Method::POST;
-    request.body = b"{}".to_vec();
+    request.body = b"{}".to_vec().into();
     request.headers.insert("accept-language", HeaderValue::from_static("ja"));
     request.headers.insert("content-type", HeaderValue::from_static("application/jose+json"));
     let response = Https::new(&[], Vec::new()).unwrap().send(request).await.unwrap();

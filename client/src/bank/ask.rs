@@ -53,9 +53,11 @@ impl Bank {
         call: Call<'_>,
         payload: &impl Serialize,
     ) -> Result<Answer, Error> {
-        let payload =
-            serde_json::to_vec(payload).map_err(|error| Error::Invalid(error.to_string()))?;
-        self.send(call, Zeroizing::new(payload), MAX_DOCUMENT).await
+        // In one piece: bytes that grow leave copies behind, which nobody wipes (SEC-02).
+        let mut json = Zeroizing::new(Vec::with_capacity(MAX_DOCUMENT));
+        serde_json::to_writer(&mut *json, payload)
+            .map_err(|error| Error::Invalid(error.to_string()))?;
+        self.send(call, json, MAX_DOCUMENT).await
     }
 
     /// Reads a resource (POST-as-GET).
@@ -90,7 +92,8 @@ impl Bank {
         self.check_base(url)?;
         let mut backoff = Backoff::default();
         loop {
-            let sent = self.exchange(asked, method.clone(), url, Vec::new(), MAX_DOCUMENT).await;
+            let nothing = Zeroizing::default();
+            let sent = self.exchange(asked, method.clone(), url, nothing, MAX_DOCUMENT).await;
             let error = match sent.and_then(|response| Answer::of(asked, response)) {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
@@ -164,7 +167,7 @@ impl Bank {
         asked: Asked,
         method: Method,
         url: &Url,
-        body: Vec<u8>,
+        body: Zeroizing<Vec<u8>>,
         limit: usize,
     ) -> Result<Response, Error> {
         let mut headers = HeaderMap::new();
@@ -221,12 +224,12 @@ async fn sign(
     call: &Call<'_>,
     nonce: Nonce,
     payload: &Zeroizing<Vec<u8>>,
-) -> Result<Vec<u8>, Error> {
+) -> Result<Zeroizing<Vec<u8>>, Error> {
     let (operation, url, by) = (call.operation, call.url.clone(), call.by.clone());
     let (signer, payload) = (Arc::clone(call.signer), payload.clone());
     let work = move || {
         let request = Jws { operation, url: &url, nonce: &nonce, by: &by, payload: &payload };
-        request.sign(&*signer)
+        request.sign(&*signer).map(Zeroizing::new)
     };
     Ok(if is_here { work()? } else { crate::blocking::run(work).await? })
 }

@@ -116,7 +116,7 @@ impl Enroll {
 }
 
 fn read(from: &mut dyn Read, path: &Path) -> Result<Zeroizing<String>, Failure> {
-    let mut text = Zeroizing::new(String::new());
+    let mut text = Zeroizing::new(String::with_capacity(MAX_TICKET + 2));
     let limit = u64::try_from(MAX_TICKET).unwrap_or(u64::MAX) + 2;
     from.take(limit).read_to_string(&mut text).map_err(|error| Failure::input(path, error))?;
     Ok(text)

@@ -17,7 +17,7 @@ use super::output::Output;
 use super::say::Say;
 
 /// No secret is longer.
-const LIMIT: u64 = 4096;
+const LIMIT: usize = 4096;
 
 /// Where the PIN comes from.
 #[derive(Debug, Default, Args)]
@@ -173,7 +173,12 @@ fn credential(name: &str) -> Result<Option<Zeroizing<String>>, Failure> {
 
 fn first_line(path: &Path) -> Result<Zeroizing<String>, Failure> {
     let failed = |source: io::Error| Failure::input(path, source);
-    let mut text = Zeroizing::new(String::new());
-    File::open(path).map_err(failed)?.take(LIMIT).read_to_string(&mut text).map_err(failed)?;
+    // In one piece: a text that grows leaves copies behind, which nobody wipes (SEC-02).
+    let mut text = Zeroizing::new(String::with_capacity(LIMIT));
+    File::open(path)
+        .map_err(failed)?
+        .take(LIMIT as u64)
+        .read_to_string(&mut text)
+        .map_err(failed)?;
     Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
 }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use koshin_protocol::base64url;
 use koshin_protocol::certificate::Certificate;
@@ -95,7 +96,7 @@ impl Https {
         let Request { method, url, headers, body, limit } = request;
         let mut sending = self.client.request(method, url.as_str()).headers(headers);
         if !body.is_empty() {
-            sending = sending.body(body);
+            sending = sending.body(Bytes::from_owner(body));
         }
         let mut answer = sending.send().await.map_err(|error| without_answer(&error))?;
         let status = answer.status().as_u16();

@@ -331,7 +331,7 @@ impl Publisher {
             method: Method::GET,
             url,
             headers: HeaderMap::new(),
-            body: Vec::new(),
+            body: Vec::new().into(),
             limit: 65_536,
         };
         let https = Https::new(&[], Vec::new()).unwrap();

@@ -11,6 +11,8 @@ mod enroll;
 mod export;
 mod import;
 mod languages;
+#[cfg(target_os = "linux")]
+mod memory;
 mod renew;
 mod schema;
 mod service;

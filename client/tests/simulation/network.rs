@@ -112,7 +112,7 @@ async fn try_exchange(request: Request) -> Result<Response, TransportError> {
         hyper::client::conn::http1::handshake(stream).await.map_err(cut_short)?;
     tokio::task::spawn_local(connection);
     let uri: Uri = request.url.path().parse().unwrap();
-    let mut sending = HttpRequest::new(Full::new(Bytes::from(request.body)));
+    let mut sending = HttpRequest::new(Full::new(Bytes::from_owner(request.body)));
     (*sending.method_mut(), *sending.uri_mut()) = (request.method, uri);
     *sending.headers_mut() = request.headers;
     sending.headers_mut().insert(http::header::HOST, HOST.parse().unwrap());

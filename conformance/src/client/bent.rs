@@ -46,7 +46,7 @@ impl Bent {
             request.method.clone(),
             request.url.to_string(),
             request.headers.clone(),
-            request.body.clone().into(),
+            hyper::body::Bytes::copy_from_slice(&request.body),
         );
         match fault {
             Fault::MediaType if asked.is_signed() => {
@@ -100,7 +100,7 @@ impl Bent {
             if let Some(url) = url.and_then(|url| Url::parse(url).ok()) {
                 let headers = HeaderMap::new();
                 let request =
-                    Request { method: Method::GET, url, headers, body: Vec::new(), limit: 65536 };
+                    Request { method: Method::GET, url, headers, body: Vec::new().into(), limit: 65536 };
                 self.inner.send(request).await.ok();
             }
         }

@@ -211,7 +211,7 @@ pub(super) async fn learn_roots(asked: &Asked, trust: &Path, https: &Https) -> P
         method: Method::GET,
         url: asked.directory.clone(),
         headers: HeaderMap::new(),
-        body: Vec::new(),
+        body: Vec::new().into(),
         limit: 65536,
     };
     if let Ok(answer) = https.send(request).await {

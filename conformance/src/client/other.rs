@@ -155,7 +155,7 @@ impl Transport for Direct {
     fn send(&self, request: Request) -> Later<'_, Result<Response, TransportError>> {
         Box::pin(async move {
             let failed = |error: &dyn fmt::Display| TransportError::CutShort(error.to_string());
-            let mut asked = HttpRequest::new(Bytes::from(request.body));
+            let mut asked = HttpRequest::new(Bytes::from_owner(request.body));
             let uri = request.url.as_str().parse::<http::Uri>();
             let uri = uri.map_err(|error| failed(&error))?;
             *asked.uri_mut() = uri.path().parse().map_err(|error| failed(&error))?;

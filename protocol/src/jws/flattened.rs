@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde::de::Error as _;
+use zeroize::Zeroizing;
 
 use super::JwsError;
 use crate::base64url;
@@ -45,19 +46,27 @@ impl Flattened {
         Ok(Self { signing_input, header, payload, signature })
     }
 
-    /// Signs header and payload and writes the JWS.
+    /// Signs header and payload and writes the JWS. Beside it no copy of the payload is left in memory: it may hold a PIN.
     pub(crate) fn sign(
         header: &[u8],
         payload: &[u8],
         signer: &dyn Signer,
     ) -> Result<Vec<u8>, SignError> {
-        let (protected, payload) = (base64url::encode(header), base64url::encode(payload));
-        let signature = signer.sign(&join(&protected, &payload))?;
+        let protected = base64url::encode(header);
+        let payload = Zeroizing::new(base64url::encode(payload));
+        let signature = signer.sign(&Zeroizing::new(join(&protected, &payload)))?;
         let signature = base64url::encode(&signature);
-        let jws = format!(
-            r#"{{"protected":"{protected}","payload":"{payload}","signature":"{signature}"}}"#
-        );
-        Ok(jws.into_bytes())
+        let parts = [
+            r#"{"protected":""#,
+            &protected,
+            r#"","payload":""#,
+            &payload,
+            r#"","signature":""#,
+            &signature,
+            r#""}"#,
+        ];
+        // In one piece: `concat` knows how long it is.
+        Ok(parts.concat().into_bytes())
     }
 
     pub(crate) fn signing_input(&self) -> &[u8] {

@@ -18,6 +18,8 @@ use koshin_protocol::time::Time;
 use koshin_protocol::url::Url;
 use koshin_protocol::verify::default_verifier;
 
+use zeroize::Zeroizing;
+
 use super::finding::Finding;
 use super::folder::Local;
 
@@ -70,7 +72,8 @@ pub(crate) async fn check(local: &Local, found: &mut Vec<Finding>) -> Time {
 
 async fn get(https: &Https, url: &Url) -> Result<Response, TransportError> {
     let (method, headers) = (Method::GET, HeaderMap::new());
-    let request = Request { method, url: url.clone(), headers, body: Vec::new(), limit: LIMIT };
+    let request =
+        Request { method, url: url.clone(), headers, body: Zeroizing::default(), limit: LIMIT };
     https.send(request).await
 }
 
