@@ -30,9 +30,9 @@ async fn a_reissue_whose_answer_was_lost_is_asked_for_again_with_the_same_id_and
     renewed(bank.person("again", None).client().await.enroll(&ticket).await);
 }
 
-/// The code of a ticket, as it stands in its text.
+/// The code of a ticket without its check symbol, which a ticket's text may have percent-encoded.
 fn code(ticket: &koshin_protocol::ticket::Ticket) -> String {
-    ticket.to_text().split_once("code=").unwrap().1.to_owned()
+    ticket.code.to_compact()[..26].to_owned()
 }
 
 // [REI-31] [REI-32]
@@ -47,7 +47,6 @@ async fn a_code_is_new_each_time_and_neither_sent_nor_kept() {
     for _ in 0..4 {
         let ticket = bank.ticket(&client, &made.subject).await;
         let code = code(&ticket);
-        assert_eq!(code.len(), 27, "16 octets and a check symbol");
         let sent = format!("{:?}", seen.lock().unwrap());
         assert!(sent.contains("enrollmentKey") && !sent.contains(&code), "sent");
         codes.insert(code);
