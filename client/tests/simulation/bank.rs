@@ -31,6 +31,7 @@ use koshin_server::start::assemble;
 use koshin_server::store::sqlite::Sqlite;
 use koshin_server::watch::Metrics;
 use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::chance::Chance;
 use crate::time::{Elapsed, START, TICK};
@@ -231,8 +232,13 @@ async fn background(bank: Rc<Bank>) {
     }
 }
 
-/// Waits for what other threads do, while simulated time stands still.
+/// Waits for what other threads do, while simulated time stands still. Tasks that are spawned meanwhile are theirs: this
+/// thread's own would wait for it.
 fn at_once<F: Future>(future: F) -> F::Output {
+    static OTHERS: LazyLock<Runtime> = LazyLock::new(|| {
+        Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+    });
+    let _theirs = OTHERS.enter();
     struct Unpark(Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {

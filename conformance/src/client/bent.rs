@@ -99,8 +99,13 @@ impl Bent {
             let url = json.pointer(pointer).and_then(Value::as_str);
             if let Some(url) = url.and_then(|url| Url::parse(url).ok()) {
                 let headers = HeaderMap::new();
-                let request =
-                    Request { method: Method::GET, url, headers, body: Vec::new().into(), limit: 65536 };
+                let request = Request {
+                    method: Method::GET,
+                    url,
+                    headers,
+                    body: Vec::new().into(),
+                    limit: 65536,
+                };
                 self.inner.send(request).await.ok();
             }
         }
