@@ -37,8 +37,8 @@ pub enum Error {
         /// How long the bank wants it left alone, where it said so.
         retry_after: Option<Duration>,
     },
-    /// Whoever answers cannot prove to be the bank, and was sent nothing.
-    #[error("whoever answers cannot prove to be the bank, and was sent nothing: {0}; {remedy}", remedy = .0.remedy())]
+    /// Whoever answers cannot prove that it is the bank, and was sent nothing.
+    #[error("whoever answers cannot prove that it is the bank, and was sent nothing: {0}; {remedy}", remedy = .0.remedy())]
     Untrusted(Distrust),
     /// The bank speaks another version of the protocol, or its directory contradicts itself.
     #[error("the bank's directory cannot be used: {0}")]

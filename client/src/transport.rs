@@ -55,7 +55,7 @@ pub enum TransportError {
     /// No connection: name, network, proxy or TLS.
     #[error("no connection to the bank: {0}")]
     NotConnected(String),
-    /// Somebody answers who cannot prove to be the bank; nothing was sent to them (HTP-02).
+    /// Somebody answers who cannot prove that it is the bank; nothing was sent to them (HTP-02).
     #[error(transparent)]
     Untrusted(#[from] Distrust),
     /// It took too long.

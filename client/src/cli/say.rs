@@ -89,6 +89,7 @@ pub(crate) enum Say {
         seconds: u64,
     },
     Waiting {
+        reason: String,
         seconds: u64,
     },
     Received {
@@ -300,7 +301,9 @@ impl Say {
             Event::KeyMade { key_store, .. } => Self::KeyMade { key_store: key_store.clone() },
             Event::Ordered { .. } => Self::Ordered,
             Event::Processing { seconds, .. } => Self::Processing { seconds: *seconds },
-            Event::Waiting { seconds, .. } => Self::Waiting { seconds: *seconds },
+            Event::Waiting { reason, seconds } => {
+                Self::Waiting { reason: reason.clone(), seconds: *seconds }
+            }
             Event::Received { not_after, .. } => Self::Received { until: *not_after },
             Event::Installed { .. } => Self::Installed,
             Event::Confirmed { .. } => Self::Confirmed,

@@ -80,6 +80,13 @@ impl Terminal {
         self.types(line)
     }
 
+    /// Ctrl-C.
+    fn is_interrupted(mut self) {
+        self.keys.write_all(b"\x03").unwrap();
+        drop(self.keys);
+        assert!(!self.child.wait().unwrap().success());
+    }
+
     #[track_caller]
     fn ends(mut self, code: i32) -> String {
         drop(self.keys);
@@ -144,6 +151,16 @@ fn while_the_certificate_is_being_made_somebody_at_a_terminal_sees_that_it_goes_
     terminal.shows("The bank is making the certificate; asking again in ").shows("Please wait");
     terminal.shows("The renewal is complete.");
     terminal.ends(0);
+}
+
+#[test]
+fn somebody_at_a_terminal_is_told_why_the_command_waits() {
+    let bank = Bank::open();
+    let user = bank.user();
+    drop(bank);
+    let mut terminal = Terminal::run(&user, "renew");
+    terminal.shows("The bank does not answer: trying again in ").shows(" s.");
+    terminal.is_interrupted();
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Whoever answers and cannot prove to be the bank.
+//! Whoever answers and cannot prove that it is the bank.
 
 use std::fs;
 

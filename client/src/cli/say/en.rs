@@ -106,7 +106,14 @@ pub(crate) fn text(say: &Say, tongue: &Tongue) -> String {
         Say::Processing { seconds } => {
             format!("The bank is making the certificate; asking again in {seconds} s.")
         }
-        Say::Waiting { seconds } => format!("Trying again in {seconds} s."),
+        Say::Waiting { reason, seconds } => {
+            let why = match reason.as_str() {
+                "no answer" => "The bank does not answer",
+                "the bank asked to wait" => "The bank asks to wait",
+                _ => "The bank could not do it now",
+            };
+            format!("{why}: trying again in {seconds} s.")
+        }
         Say::Received { until } => {
             format!("The new certificate is stored; it is valid until {}.", time(*until))
         }

@@ -108,7 +108,14 @@ pub(crate) fn text(say: &Say, tongue: &Tongue) -> String {
         Say::Processing { seconds } => {
             format!("電子証明書取得中です。{seconds}秒後にもう一度確認します。")
         }
-        Say::Waiting { seconds } => format!("{seconds}秒後にもう一度試します。"),
+        Say::Waiting { reason, seconds } => {
+            let why = match reason.as_str() {
+                "no answer" => "銀行から応答がありません",
+                "the bank asked to wait" => "銀行から待つように求められました",
+                _ => "銀行が今は処理できません",
+            };
+            format!("{why}。{seconds}秒後にもう一度試します。")
+        }
         Say::Received { until } => {
             format!("新しい電子証明書を格納しました（有効期限 {}）。", time(*until))
         }
