@@ -238,13 +238,13 @@ fn at_once<F: Future>(future: F) -> F::Output {
     static OTHERS: LazyLock<Runtime> = LazyLock::new(|| {
         Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
     });
-    let _theirs = OTHERS.enter();
     struct Unpark(Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
             self.0.unpark();
         }
     }
+    let _theirs = OTHERS.enter();
     let mut future = pin!(future);
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let mut context = Context::from_waker(&waker);
