@@ -81,7 +81,7 @@ impl Terminal {
     }
 
     /// Ctrl-C.
-    fn is_interrupted(mut self) {
+    fn interrupts(mut self) {
         self.keys.write_all(b"\x03").unwrap();
         drop(self.keys);
         assert!(!self.child.wait().unwrap().success());
@@ -160,7 +160,7 @@ fn somebody_at_a_terminal_is_told_why_the_command_waits() {
     drop(bank);
     let mut terminal = Terminal::run(&user, "renew");
     terminal.shows("The bank does not answer: trying again in ").shows(" s.");
-    terminal.is_interrupted();
+    terminal.interrupts();
 }
 
 #[test]
