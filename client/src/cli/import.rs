@@ -139,7 +139,9 @@ impl Import {
             "opens": opens,
         });
         let is_open = opens.map(|opens| opens <= now);
-        let command = context.output.command("renew");
+        // Where the bank cannot be asked, a renewal would fail the same way.
+        let next = if why_unknown.is_some() { "doctor" } else { "renew" };
+        let command = context.output.command(next);
         let say =
             Say::Imported { subject, not_after, opens, is_open, why_unknown, folder, command };
         context.output.result(context.command(), "imported", value, &say);

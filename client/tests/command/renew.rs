@@ -113,7 +113,8 @@ fn over_tls_the_bank_is_trusted_by_the_roots_that_were_given() {
     let customer = bank.newcomer("user", 20);
     let roots = customer.roots.to_str().unwrap();
     let files = ["--identity", "untrusting", "key.pem", "certificate.pem"];
-    customer.import(&files).done();
+    let imported = customer.import(&files).done();
+    assert!(imported.out.contains("Next: koshin doctor"), "{imported:?}");
     let untrusting = ["renew", "--yes", "--identity", "untrusting"];
     customer.with_pin(&untrusting).failed(11, "certificate");
     customer
