@@ -26,7 +26,7 @@ use crate::clock::Clock;
 use crate::error::{Asked, Error};
 use crate::identity::Pair;
 use crate::order::{ByKey, Order};
-use crate::progress::{Event, Progress};
+use crate::progress::{Event, Progress, Why};
 use crate::session::Session;
 use crate::transport::Transport;
 
@@ -215,12 +215,12 @@ impl Bank {
     }
 
     /// Waits on the bank's word: as long as it wants, within what 5.11 allows.
-    pub(crate) async fn wait(&self, wanted: Duration, reason: &str) -> Result<(), Error> {
+    pub(crate) async fn wait(&self, wanted: Duration, reason: Why) -> Result<(), Error> {
         let wait = crate::retry::capped(wanted, self.remaining());
         if wait > self.inner.patience {
             return Err(Error::ComeBack(wait));
         }
-        let event = Event::Waiting { reason: reason.to_owned(), seconds: wait.as_secs() };
+        let event = Event::Waiting { reason, seconds: wait.as_secs() };
         self.inner.progress.report(&event);
         self.sleep(wait).await;
         Ok(())

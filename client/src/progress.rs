@@ -18,6 +18,20 @@ impl<F: Fn(&Event) + Send + Sync> Progress for F {
     }
 }
 
+/// Why a request is repeated after a while. Its JSON form is these words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Why {
+    /// There was no answer, or none that can be read.
+    #[serde(rename = "no answer")]
+    NoAnswer,
+    /// The bank refused, and said for how long.
+    #[serde(rename = "the bank asked to wait")]
+    AskedToWait,
+    /// The bank could not do it, and did not say for how long.
+    #[serde(rename = "the bank could not answer")]
+    CouldNot,
+}
+
 /// Something that happened. The JSON form is stable: members are added, never renamed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -77,7 +91,7 @@ pub enum Event {
     /// A request is repeated after a while.
     Waiting {
         /// Why.
-        reason: String,
+        reason: Why,
         /// How long.
         seconds: u64,
     },

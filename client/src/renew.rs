@@ -13,7 +13,7 @@ use crate::bank::Bank;
 use crate::client::{Client, Run};
 use crate::error::{Asked, Error, NoAnswer};
 use crate::flow;
-use crate::progress::Event;
+use crate::progress::{Event, Why};
 use crate::retry::{self, Backoff};
 
 /// How a renewal is wanted.
@@ -119,7 +119,7 @@ impl Persistence {
         };
         match again {
             Again::Soon => Ok(()),
-            Again::After(wait) => bank.wait(wait.unwrap_or(grown), "no answer").await,
+            Again::After(wait) => bank.wait(wait.unwrap_or(grown), Why::NoAnswer).await,
         }
     }
 }

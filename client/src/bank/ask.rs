@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 use super::Bank;
 use super::answer::{self, Answer};
 use crate::error::{Asked, Error, NoAnswer, Refusal};
+use crate::progress::Why;
 use crate::retry::{self, Backoff, MAX_BAD_NONCES};
 use crate::transport::{Request, Response, TransportError};
 
@@ -39,9 +40,9 @@ pub(crate) struct Call<'a> {
 /// Whether a refused request goes out once more.
 enum Again {
     /// After a while.
-    After(Duration, &'static str),
+    After(Duration, Why),
     /// After a while that grows.
-    Later(&'static str),
+    Later(Why),
     /// No.
     No,
 }
@@ -106,8 +107,10 @@ impl Bank {
                 {
                     Again::No
                 }
-                Error::NoAnswer { retry_after: Some(wait), .. } => Again::After(*wait, "no answer"),
-                Error::NoAnswer { .. } => Again::Later("no answer"),
+                Error::NoAnswer { retry_after: Some(wait), .. } => {
+                    Again::After(*wait, Why::NoAnswer)
+                }
+                Error::NoAnswer { .. } => Again::Later(Why::NoAnswer),
                 _ => Again::No,
             };
             self.pause(again, &mut backoff, error).await?;
@@ -268,8 +271,8 @@ fn again(refusal: &Refusal, repeatable: bool) -> Again {
         return Again::No;
     }
     match (problem.remedy.action, retry_after) {
-        (Action::Wait | Action::Retry, Some(wait)) => Again::After(*wait, "the bank asked to wait"),
-        (Action::Wait | Action::Retry, None) => Again::Later("the bank could not answer"),
+        (Action::Wait | Action::Retry, Some(wait)) => Again::After(*wait, Why::AskedToWait),
+        (Action::Wait | Action::Retry, None) => Again::Later(Why::CouldNot),
         _ => Again::No,
     }
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use koshin_client::Error;
 use koshin_client::import::ImportError;
-use koshin_client::progress::Event;
+use koshin_client::progress::{Event, Why};
 use koshin_protocol::certificate_entry::CertificateState;
 use koshin_protocol::contract::PinState;
 use koshin_protocol::problem::Language;
@@ -89,7 +89,7 @@ pub(crate) enum Say {
         seconds: u64,
     },
     Waiting {
-        reason: String,
+        why: Why,
         seconds: u64,
     },
     Received {
@@ -301,9 +301,7 @@ impl Say {
             Event::KeyMade { key_store, .. } => Self::KeyMade { key_store: key_store.clone() },
             Event::Ordered { .. } => Self::Ordered,
             Event::Processing { seconds, .. } => Self::Processing { seconds: *seconds },
-            Event::Waiting { reason, seconds } => {
-                Self::Waiting { reason: reason.clone(), seconds: *seconds }
-            }
+            Event::Waiting { reason, seconds } => Self::Waiting { why: *reason, seconds: *seconds },
             Event::Received { not_after, .. } => Self::Received { until: *not_after },
             Event::Installed { .. } => Self::Installed,
             Event::Confirmed { .. } => Self::Confirmed,

@@ -269,17 +269,23 @@ fn a_certificate_that_may_be_renewed_or_is_too_late_is_found() {
     customer.run(&["doctor", "--identity", "other"]).done();
 }
 
-#[test]
-fn a_certificate_of_the_future_is_found() {
-    let bank = Bank::open();
-    let request = json!({ "role": "user", "notBefore": in_days(1), "notAfter": in_days(200) });
+/// Somebody with such a certificate, imported.
+fn provided(bank: &Bank, request: Value) -> Customer {
     let request = serde_json::from_value(request).unwrap();
     let Answer::Made(made) = bank.runtime.block_on(bank.running.provision(&request)).unwrap()
     else {
         panic!("the bank makes no such certificate");
     };
-    let customer = Customer::new(&bank, Some(&made));
+    let customer = Customer::new(bank, Some(&made));
     customer.imports();
+    customer
+}
+
+#[test]
+fn a_certificate_of_the_future_is_found() {
+    let bank = Bank::open();
+    let request = json!({ "role": "user", "notBefore": in_days(1), "notAfter": in_days(200) });
+    let customer = provided(&bank, request);
     fails(&doctor(&customer), "expiry", 11, "is valid from");
 }
 
@@ -384,13 +390,7 @@ fn a_key_whose_signatures_the_bank_does_not_take_is_found() {
         "notBefore": in_days(-1),
         "notAfter": in_days(200),
     });
-    let request = serde_json::from_value(request).unwrap();
-    let Answer::Made(made) = bank.runtime.block_on(bank.running.provision(&request)).unwrap()
-    else {
-        panic!("the bank makes no such certificate");
-    };
-    let customer = Customer::new(&bank, Some(&made));
-    customer.imports();
+    let customer = provided(&bank, request);
     finds(&doctor(&customer).done(), "algorithm", "ok", "ES384");
     let only = |directory: &mut Value| directory["meta"]["algorithms"] = json!(["ES256"]);
     let _publisher = Publisher::of(&bank, &customer, only);

@@ -17,7 +17,6 @@ use koshin_protocol::renewal_info::RenewalInfo;
 use koshin_protocol::time::Time;
 use koshin_protocol::url::Url;
 use koshin_protocol::verify::default_verifier;
-
 use zeroize::Zeroizing;
 
 use super::finding::Finding;

@@ -1,6 +1,7 @@
 //! English.
 
 use koshin_client::import::ImportError;
+use koshin_client::progress::Why;
 
 use super::Say;
 use crate::cli::language::Tongue;
@@ -106,11 +107,11 @@ pub(crate) fn text(say: &Say, tongue: &Tongue) -> String {
         Say::Processing { seconds } => {
             format!("The bank is making the certificate; asking again in {seconds} s.")
         }
-        Say::Waiting { reason, seconds } => {
-            let why = match reason.as_str() {
-                "no answer" => "The bank does not answer",
-                "the bank asked to wait" => "The bank asks to wait",
-                _ => "The bank could not do it now",
+        Say::Waiting { why, seconds } => {
+            let why = match why {
+                Why::NoAnswer => "The bank does not answer",
+                Why::AskedToWait => "The bank asks to wait",
+                Why::CouldNot => "The bank could not do it now",
             };
             format!("{why}: trying again in {seconds} s.")
         }

@@ -1,5 +1,6 @@
 //! 日本語: Japanese, in the words of SPEC.md, annex C.
 
+use koshin_client::progress::Why;
 use koshin_protocol::certificate_entry::CertificateState;
 use koshin_protocol::contract::PinState;
 use koshin_protocol::subject::Role;
@@ -108,11 +109,11 @@ pub(crate) fn text(say: &Say, tongue: &Tongue) -> String {
         Say::Processing { seconds } => {
             format!("電子証明書取得中です。{seconds}秒後にもう一度確認します。")
         }
-        Say::Waiting { reason, seconds } => {
-            let why = match reason.as_str() {
-                "no answer" => "銀行から応答がありません",
-                "the bank asked to wait" => "銀行から待つように求められました",
-                _ => "銀行が今は処理できません",
+        Say::Waiting { why, seconds } => {
+            let why = match why {
+                Why::NoAnswer => "銀行から応答がありません",
+                Why::AskedToWait => "銀行から待つように求められました",
+                Why::CouldNot => "銀行が今は処理できません",
             };
             format!("{why}。{seconds}秒後にもう一度試します。")
         }

@@ -129,9 +129,14 @@ impl Transition<'_> {
         if !self.take_key(new.key)? {
             return Err(Refused::KeyReused.into());
         }
-        let state = match (issued, new.state.step(Event::Issued)) {
-            (Some(_), Ok(stepped)) => stepped.state,
-            (Some(_), Err(_)) | (None, _) => new.state,
+        let state = match issued {
+            Some(_) => {
+                let stepped = new.state.step(Event::Issued);
+                stepped
+                    .map_err(|_| StoreError::Corrupt(format!("order {} takes none", new.id)))?
+                    .state
+            }
+            None => new.state,
         };
         let columns = OrderColumns::of(&state);
         execute(
