@@ -7,6 +7,7 @@
 
 mod export;
 mod record;
+mod standing;
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,6 +20,7 @@ use crate::store::id::{ContractId, InvalidId};
 use crate::store::{Store, StoreError};
 pub use export::{Export, ExportError};
 pub use record::{Change, Entry, Principal};
+pub use standing::{PINS_KEPT, PublishedCrl, Standing};
 
 /// Which chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -107,7 +107,7 @@ pub enum Term {
 ///
 /// Toward Koshin it is superseded from the confirmation on under each of these; this decides how
 /// long other services that look at the CRL alone still accept it. None of them lists it while it
-/// can be rolled back, because nothing ever leaves a CRL again.
+/// can be rolled back, because nothing leaves a CRL again, a restore aside (SPEC.md 14.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Predecessor {
     /// From the confirmation, or from the end of the rollback period.

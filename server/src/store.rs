@@ -26,7 +26,7 @@ use koshin_protocol::jwk::Thumbprint;
 use koshin_protocol::time::Time;
 use thiserror::Error;
 
-use crate::audit::{AuditRecord, Chain, Head};
+use crate::audit::{AuditRecord, Chain, Export, Head};
 use change::{
     Actor, Attempt, Confirm, Delivery, Enroll, Import, ImportOutcome, LogOn, LoggedOn, NewContract,
     NewReissue, NewRequest, NewSubject, PinCheck, PlaceOrder, Placed, Reserve, Revoke, Signed,
@@ -35,9 +35,8 @@ use change::{
 use id::{ContractId, Fingerprint, OrderId, ReissueId, RequestId, SessionId, SubjectId};
 pub use refused::{OperatorRefused, OrderRefused, Refused};
 use row::{
-    ActiveSession, ContractLine, ContractRow, CrlRow, Holder, ImportedRevocation, Integrity,
-    OperatorRow, OrderRow, ReissueRow, RequestRow, Reserved, RevocationRow, SubjectRow,
-    SupersededRow, Unfinished,
+    ActiveSession, ContractLine, ContractRow, CrlRow, Holder, Integrity, OperatorRow, OrderRow,
+    ReissueRow, RequestRow, Reserved, RevocationRow, SubjectRow, SupersededRow, Unfinished,
 };
 
 /// How many wrong PINs in a row lock it.
@@ -142,9 +141,6 @@ pub trait Store: Send + Sync {
     /// everything revoked that had not expired at `unexpired_at`.
     fn revocations(&self, issuer: Vec<u8>, unexpired_at: Time) -> Read<'_, Vec<RevocationRow>>;
 
-    /// What was revoked, had not expired at `unexpired_at`, and was imported.
-    fn imported_revocations(&self, unexpired_at: Time) -> Read<'_, Vec<ImportedRevocation>>;
-
     /// The issuer's certificates that were superseded, had not expired at `now`, and cannot be restored any more: what
     /// policy may have the CRL list besides.
     fn superseded(&self, issuer: Vec<u8>, now: Time) -> Read<'_, Vec<SupersededRow>>;
@@ -163,6 +159,9 @@ pub trait Store: Send + Sync {
 
     /// The newest record of each chain.
     fn audit_heads(&self) -> Read<'_, Vec<Head>>;
+
+    /// The same, with what a restore needs besides, all of it as it was at one commit.
+    fn audit_export(&self, now: Time) -> Read<'_, Export>;
 
     /// Checks the whole file. Slow.
     fn integrity(&self) -> Read<'_, Integrity>;

@@ -11,18 +11,21 @@ use koshin_protocol::verify::Verifier;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::standing::{self, Standing};
 use super::{Chain, Hash, Head};
 use crate::store::row::ImportedRevocation;
 
-/// The heads of every chain at one instant.
+/// The heads of every chain at one instant, and what a restore needs to know of that instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Export {
     /// When they were exported.
     pub time: Time,
-    /// One for each chain.
+    /// One for each chain, in the order of the chains.
     pub heads: Vec<Head>,
     /// What was revoked and is on no CRL of the bank, for a restore to revoke again.
     pub revoked: Vec<ImportedRevocation>,
+    /// What is out of the ordinary.
+    pub standing: Standing,
 }
 
 /// An export that cannot be made or is not to be believed.
@@ -63,6 +66,7 @@ struct Payload {
     heads: Vec<PayloadHead>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     revoked: Vec<PayloadRevoked>,
+    standing: standing::Payload,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -98,7 +102,8 @@ impl Export {
             crl_reason: entry.crl_reason,
         });
         let (heads, revoked) = (heads.collect(), revoked.collect());
-        let payload = Payload { time: self.time, heads, revoked };
+        let standing = standing::Payload::from(&self.standing);
+        let payload = Payload { time: self.time, heads, revoked, standing };
         let protected = base64url::encode(&to_json(&protected));
         let payload = base64url::encode(&to_json(&payload));
         let input = format!("{protected}.{payload}");
@@ -126,18 +131,22 @@ impl Export {
             .verify(protected.alg, key, input.as_bytes(), &signature)
             .map_err(|_| ExportError::BadSignature)?;
         let payload: Payload = serde_json::from_slice(&decode(&jws.payload)?).map_err(malformed)?;
-        let heads = payload.heads.into_iter().map(PayloadHead::read).collect::<Result<_, _>>()?;
+        let heads = payload.heads.into_iter().map(PayloadHead::read);
+        let mut heads = heads.collect::<Result<Vec<_>, _>>()?;
+        heads.sort_unstable_by_key(|head| head.chain);
         let revoked = payload.revoked.into_iter().map(|entry| ImportedRevocation {
             cert_id: entry.cert_id,
             revoked_at: entry.revoked,
             crl_reason: entry.crl_reason,
         });
-        Ok(Self { time: payload.time, heads, revoked: revoked.collect() })
+        let standing = payload.standing.try_into()?;
+        Ok(Self { time: payload.time, heads, revoked: revoked.collect(), standing })
     }
 
     /// The head of a chain; `None` if the chain had no record then.
     pub fn head(&self, chain: Chain) -> Option<Head> {
-        self.heads.iter().copied().find(|head| head.chain == chain)
+        let found = self.heads.binary_search_by_key(&chain, |head| head.chain).ok()?;
+        Some(self.heads[found])
     }
 }
 
@@ -157,6 +166,6 @@ fn decode(text: &str) -> Result<Vec<u8>, ExportError> {
     base64url::decode(text).map_err(malformed)
 }
 
-fn malformed<E>(_: E) -> ExportError {
+pub(super) fn malformed<E>(_: E) -> ExportError {
     ExportError::Malformed
 }

@@ -22,8 +22,13 @@ const LONG: &str = "\
 Every change of state has a record in the chain of its contract, or in the bank's own, and each
 record names the hash of the one before. `verify` finds an edited, deleted, inserted or moved record;
 a chain that was cut off or written anew it finds against heads that were exported earlier and kept
-away from this machine. An export also lists the imported certificates that were revoked: no CRL of
-this bank does, and a restore revokes them again.
+away from this machine.
+
+An export is also what a restore knows of the time after a backup: the imported certificates that
+were revoked, which no CRL of this bank lists; what is disabled, locked or canceled; which PINs were
+set in the last 35 days; and the number of the newest CRL. A restore takes no CRL with a smaller
+number. So export the heads first and the CRL after them, each time: whatever happens between the two,
+that CRL is new enough for these heads and for all before.
 
 Examples:
   koshin-server audit export --out heads-2026-11-24.jws
@@ -128,9 +133,7 @@ async fn export(
     output: Output,
 ) -> Result<(), Failure> {
     let authority = start::authority(config)?;
-    let time = System.now();
-    let revoked = store.imported_revocations(time).await?;
-    let export = Export { time, heads: store.audit_heads().await?, revoked };
+    let export = store.audit_export(System.now()).await?;
     let signed = export.sign(authority.receipts().signer()).map_err(Failure::fault)?;
     let Some(path) = out else { return print(&signed) };
     fs::OpenOptions::new()

@@ -4,14 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use koshin_protocol::cert_id::CertId;
 use koshin_protocol::verify::default_verifier;
 use koshin_server::ca::Issuer;
 use koshin_server::clock::{Clock, System};
 use koshin_server::start::{self, Lock};
 use koshin_server::store::Store;
 use koshin_server::store::latest_crl::LatestCrl;
-use koshin_server::store::sqlite::{self, Lost, RestoreError};
+use koshin_server::store::sqlite::{self, Lost, RestoreError, RestoreReport, Told};
 use serde_json::{Value, json};
 
 use super::Global;
@@ -25,8 +24,9 @@ const BACKUP: &str = "\
 Writes a consistent copy of the database to a new file, while the bank goes on serving. Nobody can
 serve from the copy before it was restored.
 
-A restore needs the newest CRL and the newest audit heads, too: export them more often than you back
-up (`crl --out`, `audit export --out`), and keep all of it, and the CA's folder, at another place.
+A restore needs the newest audit heads and the newest CRL, too: export them more often than you back
+up (`audit export --out`, then `crl --out`), and keep all of it, and the CA's folder, at another
+place.
 
 Example:
   koshin-server backup /backup/koshin-2026-11-24.db";
@@ -55,10 +55,15 @@ Makes the database anew from a backup. Move the old one away first, with its -wa
 bank may be serving.
 
 Every revocation of the newest CRL, and of the exported heads for imported certificates, is applied
-again. If the backup's audit is behind the exported
-heads, or there are none, records are lost for ever: an operator of the backup accepts that by name,
-with --accept-loss, --operator and the own credential. Certificates that were issued after the
-backup are unknown to the bank afterwards; `certificate import` takes them in again.
+again, and what the heads show as disabled, locked or canceled is so again. If the backup's audit is
+behind the exported heads, or there are none, records are lost for ever: an operator of the backup
+accepts that by name, with --accept-loss, --operator and the own credential.
+
+Certificates that were issued after the backup are unknown to the bank afterwards. Their holders go
+on with the one before, which the bank then lists as superseded no more: their programs try it by
+themselves, and renew it with a new key. The report names these, and everything else that is not as
+it was; somebody who has no certificate left needs a reissue, or `certificate import` of the one that
+is unknown.
 
 Example:
   koshin-server restore /backup/koshin-2026-11-24.db --crl latest.crl --heads heads.jws";
@@ -116,24 +121,18 @@ impl Restore {
             loss_accepted_by: accepted.as_deref(),
             now: System.now(),
         })?;
-        let revoked: Vec<&str> = report.revoked.iter().map(CertId::as_str).collect();
         let value = json!({
             "database": target.display().to_string(),
-            "revokedAgain": revoked,
+            "revokedAgain": report.revoked(),
             "unknownToBackup": report.unknown,
+            "notes": report.notes,
             "lost": report.lost.iter().map(lost).collect::<Vec<_>>(),
             "lossAcceptedBy": accepted,
+            "heads": report.heads.map(|told| {
+                json!({ "exported": told.until, "pinsSince": told.pins_since })
+            }),
         });
-        output.say(
-            &value,
-            format_args!(
-                "restored {}: {} certificates revoked again, {} on the CRL are unknown to the backup, {} chains lost records",
-                target.display(),
-                revoked.len(),
-                report.unknown,
-                report.lost.len()
-            ),
-        )
+        output.say(&value, text(&target, &report))
     }
 
     /// The operator who accepts the loss, with the credential that the backup knows. Of who is not believed there is no record:
@@ -146,6 +145,29 @@ impl Restore {
             Ok(operator.map(|operator| operator.name().to_string()))
         })
     }
+}
+
+/// The report for a person: what was done, and then each thing that somebody may have to act on.
+fn text(target: &Path, report: &RestoreReport) -> String {
+    let mut lines = vec![format!(
+        "restored {}: {} certificates revoked again, {} on the CRL are unknown to the backup, \
+         {} chains lost records",
+        target.display(),
+        report.revoked().len(),
+        report.unknown,
+        report.lost.len()
+    )];
+    lines.extend(report.notes.iter().map(ToString::to_string));
+    lines.push(match report.heads {
+        Some(Told { until, pins_since }) => format!(
+            "by heads of {until}; PINs that were set are known since {pins_since}; export heads \
+             and CRL anew"
+        ),
+        None => "without heads nobody knows what was disabled, locked, set or canceled after the \
+                 backup, nor whose certificates were revoked; export heads and CRL anew"
+            .to_owned(),
+    });
+    lines.join("\n")
 }
 
 fn lost(lost: &Lost) -> Value {
@@ -171,7 +193,8 @@ impl From<RestoreError> for Failure {
             }
             RestoreError::Unsound(_)
             | RestoreError::Tampered(_)
-            | RestoreError::CrlMissing { .. } => Self::refused(error),
+            | RestoreError::CrlMissing { .. }
+            | RestoreError::AcceptorDisabled(_) => Self::refused(error),
         }
     }
 }

@@ -77,8 +77,8 @@ async fn newest(bank: &Bank) -> Result<Vec<u8>, Failure> {
 
 const CRL: &str = "\
 Prints the newest CRL of the issuing CA in PEM, or writes it to a file in DER; it is made anew if
-something was revoked since, or half of its life is over. Keep a copy away from this machine: a
-restore takes it along.
+something was revoked since, or half of its life is over. Keep a copy away from this machine, taken
+after each `audit export`: a restore takes both along.
 
 Examples:
   koshin-server crl --out latest.crl

@@ -276,6 +276,9 @@ pub enum ImportRefused {
     /// The certificate has ended.
     #[error("the certificate has expired")]
     Expired,
+    /// The CRL lists it: of a certificate that a restored bank does not know otherwise.
+    #[error("the certificate is on the CRL")]
+    Listed,
 }
 
 /// A maker's request.

@@ -19,6 +19,7 @@ mod revocation;
 mod schema;
 mod session;
 mod signer;
+mod standing;
 mod touch;
 mod transition;
 mod writer;
@@ -43,14 +44,16 @@ use super::change::{
 };
 use super::id::{ContractId, Fingerprint, OrderId, ReissueId, RequestId, SessionId, SubjectId};
 use super::row::{
-    ActiveSession, ContractLine, ContractRow, CrlRow, Holder, ImportedRevocation, Integrity,
-    OperatorRow, OrderRow, ReissueRow, RequestRow, Reserved, RevocationRow, SubjectRow,
-    SupersededRow, Unfinished,
+    ActiveSession, ContractLine, ContractRow, CrlRow, Holder, Integrity, OperatorRow, OrderRow,
+    ReissueRow, RequestRow, Reserved, RevocationRow, SubjectRow, SupersededRow, Unfinished,
 };
 use super::{Failure, Read, Store, StoreError, Write};
-use crate::audit::{AuditRecord, Chain, Head};
+use crate::audit::{AuditRecord, Chain, Export, Head};
 pub use backup::operator_credential_in;
-pub use restore::{Lost, Restore, RestoreError, RestoreReport, restore};
+pub use restore::{
+    KnownBy, Lost, NamedCertificate, NamedContract, NamedSubject, Note, Restore, RestoreError,
+    RestoreReport, Told, restore,
+};
 
 /// As many connections read at once.
 const READERS: usize = 4;
@@ -225,10 +228,6 @@ impl Store for Sqlite {
         self.read(|connection| revocation::listed(connection, &issuer, unexpired_at))
     }
 
-    fn imported_revocations(&self, unexpired_at: Time) -> Read<'_, Vec<ImportedRevocation>> {
-        self.read(|connection| revocation::imported(connection, unexpired_at))
-    }
-
     fn superseded(&self, issuer: Vec<u8>, now: Time) -> Read<'_, Vec<SupersededRow>> {
         self.read(|connection| revocation::superseded(connection, &issuer, now))
     }
@@ -260,6 +259,11 @@ impl Store for Sqlite {
 
     fn audit_heads(&self) -> Read<'_, Vec<Head>> {
         self.read(heads)
+    }
+
+    fn audit_export(&self, now: Time) -> Read<'_, Export> {
+        let export = |connection: &Connection| standing::export(connection, now);
+        Box::pin(std::future::ready(self.readers.snapshot(export)))
     }
 
     fn integrity(&self) -> Read<'_, Integrity> {

@@ -1,6 +1,7 @@
 //! A bank in a folder of its own, with a clock that the test moves and a CA that it can break.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -21,12 +22,14 @@ use koshin_server::http::{Rate, Rates, Service};
 use koshin_server::nonce::Nonces;
 use koshin_server::pin::Pins;
 use koshin_server::policy::{Policy, SHIPPED};
+use koshin_server::publish;
 use koshin_server::route::Route;
 use koshin_server::store::Store;
 use koshin_server::store::change::{Actor, Import, ImportOutcome, NewContract, PinCheck};
 use koshin_server::store::id::{ContractId, SubjectId};
+use koshin_server::store::latest_crl::LatestCrl;
 use koshin_server::store::row::Role;
-use koshin_server::store::sqlite::Sqlite;
+use koshin_server::store::sqlite::{Restore, Sqlite, restore};
 use koshin_server::urls::Urls;
 use koshin_server::watch::Metrics;
 use tempfile::TempDir;
@@ -173,6 +176,29 @@ impl Bank {
         store.close();
         drop((server, store));
         let store = Arc::new(Sqlite::open(folder.path().join("koshin.db")).expect("a store"));
+        Self::open(setup, folder, store, clock, contract)
+    }
+
+    /// The same bank after a restore from a backup, with its newest CRL and heads.
+    pub async fn restored(self, setup: Setup, backup: &Path) -> Self {
+        let crl = publish::newest(&self.server).await.expect("a CRL");
+        let issuing = self.server.issuer.authority().certificate();
+        let crl = LatestCrl::from_der(&crl, issuing, default_verifier()).expect("a CRL");
+        let heads = self.store.audit_export(self.now()).await.expect("heads");
+        let Self { server, clock, store, contract, folder, .. } = self;
+        store.close();
+        drop((server, store));
+        let target = folder.path().join("restored.db");
+        restore(&Restore {
+            backup,
+            target: &target,
+            crls: &[crl],
+            heads: Some(&heads),
+            loss_accepted_by: Some("sato"),
+            now: clock.now(),
+        })
+        .expect("restored");
+        let store = Arc::new(Sqlite::open(target).expect("a store"));
         Self::open(setup, folder, store, clock, contract)
     }
 

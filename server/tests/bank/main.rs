@@ -31,6 +31,7 @@ mod headers;
 mod issue;
 mod rate;
 mod renewal_info;
+mod restore;
 
 mod attack;
 mod concurrency;

@@ -14,7 +14,7 @@ use crate::deeds::pair_of;
 use crate::person::{Key, Pair};
 use crate::request::By;
 
-async fn crl(bank: &Bank) -> CertificateList {
+pub async fn crl(bank: &Bank) -> CertificateList {
     let id = bank.server.issuer.authority().id();
     let answer = bank.get(&bank.url(&Route::Crl(id))).await;
     assert_eq!(answer.status.as_u16(), 200);
@@ -24,7 +24,7 @@ async fn crl(bank: &Bank) -> CertificateList {
 
 /// The CRL's reason for a certificate: `None`, it is not listed; `Some(None)`, without one.
 #[allow(clippy::option_option, reason = "a reason may be absent, and so may the entry")]
-fn listed(crl: &CertificateList, pair: &Pair) -> Option<Option<u8>> {
+pub fn listed(crl: &CertificateList, pair: &Pair) -> Option<Option<u8>> {
     let entries = crl.tbs_cert_list.revoked_certificates.as_deref().unwrap_or_default();
     let entry =
         entries.iter().find(|entry| entry.serial_number.as_bytes() == pair.certificate.serial())?;
@@ -33,7 +33,7 @@ fn listed(crl: &CertificateList, pair: &Pair) -> Option<Option<u8>> {
     Some(reason.map(|reason| *reason.extn_value.as_bytes().last().expect("a reason")))
 }
 
-fn number(crl: &CertificateList) -> Vec<u8> {
+pub fn number(crl: &CertificateList) -> Vec<u8> {
     let extensions = crl.tbs_cert_list.crl_extensions.as_deref().unwrap_or_default();
     let number = extensions.iter().find(|one| one.extn_id.to_string() == "2.5.29.20");
     number.expect("CRL-01: a CRL number").extn_value.as_bytes().to_vec()

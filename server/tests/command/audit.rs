@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use koshin_protocol::cert_id::CertId;
 use rusqlite::Connection;
 
 use crate::bank::{Bank, Operator, text};
@@ -79,13 +80,11 @@ fn a_restore_takes_crl_and_heads_along_and_says_what_is_lost() {
     assert_eq!(bank.run(&["backup", "backup.db"]).code, 0);
     bank.run(&["backup", "backup.db"]).failed(1, "a backup never overwrites");
     bank.subject(&hanako, &contract, "CN=Lost", "user");
-    assert_eq!(bank.run(&["crl", "--out", "latest.crl"]).code, 0);
     assert_eq!(bank.run(&["audit", "export", "--out", "heads.jws"]).code, 0);
+    assert_eq!(bank.run(&["crl", "--out", "latest.crl"]).code, 0);
     let restore = ["restore", "backup.db", "--crl", "latest.crl", "--heads", "heads.jws"];
     bank.run(&restore).failed(3, "move it away first");
-    for suffix in ["", "-wal", "-shm"] {
-        drop(fs::remove_file(bank.path(&format!("bank/data/koshin.db{suffix}"))));
-    }
+    bank.remove_database();
     bank.run(&restore).failed(3, &format!("chain {contract}: 3 of 4 records"));
     let mut accepted = restore.to_vec();
     accepted.push("--accept-loss");
@@ -120,9 +119,7 @@ fn a_restored_bank_revokes_again_what_the_crl_lists() {
     assert_eq!(revoked["revoked"][0], certificate.as_str());
     assert_eq!(revoked["crlPublished"], true);
     assert_eq!(bank.run(&["crl", "--out", "latest.crl"]).code, 0);
-    for suffix in ["", "-wal", "-shm"] {
-        drop(fs::remove_file(bank.path(&format!("bank/data/koshin.db{suffix}"))));
-    }
+    bank.remove_database();
     let restore = ["restore", "backup.db", "--crl", "latest.crl", "--accept-loss"];
     let report = bank.by(&hanako, &restore).json();
     assert_eq!(report["revokedAgain"][0], certificate.as_str());
@@ -145,9 +142,7 @@ fn a_restored_bank_revokes_again_the_imported_certificates_that_the_heads_list()
     assert_eq!(bank.run(&["crl", "--out", "latest.crl"]).code, 0);
     let exported = bank.run(&["audit", "export", "--out", "heads.jws", "--json"]).json();
     assert_eq!(exported["importedRevoked"], 1);
-    for suffix in ["", "-wal", "-shm"] {
-        drop(fs::remove_file(bank.path(&format!("bank/data/koshin.db{suffix}"))));
-    }
+    bank.remove_database();
     let restore =
         ["restore", "backup.db", "--crl", "latest.crl", "--heads", "heads.jws", "--accept-loss"];
     let report = bank.by(&hanako, &restore).json();
@@ -163,9 +158,7 @@ fn a_certificate_made_after_the_backup_is_unknown_to_the_restored_bank() {
     assert_eq!(bank.run(&["backup", "backup.db"]).code, 0);
     let after = Customer::of(&bank, None);
     assert_eq!(bank.run(&["crl", "--out", "latest.crl"]).code, 0);
-    for suffix in ["", "-wal", "-shm"] {
-        drop(fs::remove_file(bank.path(&format!("bank/data/koshin.db{suffix}"))));
-    }
+    bank.remove_database();
     let restore = ["restore", "backup.db", "--crl", "latest.crl", "--accept-loss"];
     assert_eq!(bank.by(&hanako, &restore).code, 0);
     let served = bank.serve();
@@ -173,13 +166,56 @@ fn a_certificate_made_after_the_backup_is_unknown_to_the_restored_bank() {
     assert_eq!(after.log_on(&served, None).token(), "certificateUnknown");
 }
 
+// [DUR-29] [DUR-30]
+#[test]
+fn a_restore_says_what_was_disabled_after_the_backup_to_people_and_as_json() {
+    let (bank, hanako, _) = with_history();
+    let customer = Customer::of(&bank, None);
+    let subject = customer.subject.as_str();
+    assert_eq!(bank.run(&["backup", "backup.db"]).code, 0);
+    assert_eq!(bank.by(&hanako, &["subject", "disable", subject]).code, 0);
+    assert_eq!(bank.run(&["audit", "export", "--out", "heads.jws"]).code, 0);
+    assert_eq!(bank.run(&["crl", "--out", "latest.crl"]).code, 0);
+    let restore =
+        ["restore", "backup.db", "--crl", "latest.crl", "--heads", "heads.jws", "--accept-loss"];
+    bank.remove_database();
+    let report = bank.by(&hanako, &restore).json();
+    assert_eq!(report["notes"][0]["note"], "subjectDisabled");
+    assert_eq!(report["notes"][0]["subject"], subject);
+    bank.remove_database();
+    let mut text = restore.to_vec();
+    let credential = bank.secret("credential", &hanako.credential);
+    text.extend(["--operator", "hanako", "--credential-file", credential.as_str()]);
+    let said = bank.run(&text).out;
+    assert!(said.contains(&format!("(subject {subject}): disabled again")), "{said}");
+    let served = bank.serve();
+    assert_eq!(customer.log_on(&served, None).token(), "subjectDisabled");
+}
+
+// [DUR-28]
+#[test]
+fn a_crl_older_than_the_heads_is_refused_by_its_number() {
+    let (bank, hanako, _) = with_history();
+    let customer = Customer::of(&bank, None);
+    assert_eq!(bank.run(&["backup", "backup.db"]).code, 0);
+    assert_eq!(bank.run(&["crl", "--out", "old.crl"]).code, 0);
+    let certificate = CertId::of(customer.certificate());
+    let revoke = ["revoke", certificate.as_str(), "--reason", "keyCompromise"];
+    assert_eq!(bank.by(&hanako, &revoke).code, 0);
+    assert_eq!(bank.run(&["audit", "export", "--out", "heads.jws"]).code, 0);
+    bank.remove_database();
+    let restore =
+        ["restore", "backup.db", "--crl", "old.crl", "--heads", "heads.jws", "--accept-loss"];
+    let refused = bank.by(&hanako, &restore);
+    refused.failed(3, "has number 2 at least, as the export of the audit heads knows");
+    assert!(!bank.path("bank/data/koshin.db").exists());
+}
+
 #[test]
 fn nobody_serves_from_a_copy() {
     let (bank, ..) = with_history();
     assert_eq!(bank.run(&["backup", "backup.db"]).code, 0);
-    for suffix in ["", "-wal", "-shm"] {
-        drop(fs::remove_file(bank.path(&format!("bank/data/koshin.db{suffix}"))));
-    }
+    bank.remove_database();
     fs::copy(bank.path("backup.db"), bank.path("bank/data/koshin.db")).expect("copied");
     bank.cannot_serve().failed(1, "this is a backup; restore it first");
 }

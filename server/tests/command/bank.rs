@@ -126,6 +126,13 @@ impl Bank {
         text(&self.by(by, &add).json()["subject"])
     }
 
+    /// The disk is lost.
+    pub fn remove_database(&self) {
+        for suffix in ["", "-wal", "-shm"] {
+            drop(fs::remove_file(self.path(&format!("bank/data/koshin.db{suffix}"))));
+        }
+    }
+
     /// A file that only its owner may read.
     pub fn secret(&self, name: &str, content: &str) -> String {
         let path = self.path(name);

@@ -17,12 +17,6 @@ async fn busy_bank() -> (Bank, Chain) {
     (bank, chain)
 }
 
-async fn export(bank: &Bank) -> Export {
-    let heads = bank.store.audit_heads().await.expect("read");
-    let revoked = bank.store.imported_revocations(bank.now()).await.expect("read");
-    Export { time: bank.now(), heads, revoked }
-}
-
 async fn tampered(bank: &Bank, exported: Option<&Export>) -> Tampered {
     match verify(bank.store.as_ref(), exported).await {
         Err(VerifyError::Tampered(tampered)) => tampered,
@@ -34,7 +28,7 @@ async fn tampered(bank: &Bank, exported: Option<&Export>) -> Tampered {
 #[tokio::test]
 async fn an_untouched_audit_verifies_against_its_heads_and_goes_on() {
     let (bank, _) = busy_bank().await;
-    let export = export(&bank).await;
+    let export = bank.export().await;
     let heads = verify(bank.store.as_ref(), Some(&export)).await.expect("sound");
     assert_eq!(heads, export.heads);
     bank.person("Suzuki Ichiro", koshin_server::store::row::Role::User).await;
@@ -99,7 +93,7 @@ async fn swapped_records_are_found() {
 #[tokio::test]
 async fn a_cut_tail_is_found_against_the_exported_head_only() {
     let (bank, chain) = busy_bank().await;
-    let export = export(&bank).await;
+    let export = bank.export().await;
     let exported = export.head(chain).expect("exported").sequence;
     bank.sql()
         .execute(
@@ -117,7 +111,7 @@ async fn a_cut_tail_is_found_against_the_exported_head_only() {
 #[tokio::test]
 async fn a_chain_that_is_gone_is_found_against_the_exported_head() {
     let (bank, chain) = busy_bank().await;
-    let export = export(&bank).await;
+    let export = bank.export().await;
     let exported = export.head(chain).expect("exported").sequence;
     bank.sql().execute("DELETE FROM audit", []).expect("cut");
     assert_eq!(
@@ -129,13 +123,13 @@ async fn a_chain_that_is_gone_is_found_against_the_exported_head() {
 #[tokio::test]
 async fn an_export_is_believed_from_the_right_key_and_unchanged() {
     let (bank, _) = busy_bank().await;
-    let export = export(&bank).await;
+    let export = bank.export().await;
     let signer = Es256Key::from_scalar(&[7; 32]).expect("a key");
     let text = export.sign(&signer).expect("signed");
     let verifier = default_verifier();
-    assert_eq!(Export::verify(&text, signer.public_key(), verifier), Ok(export));
+    assert_eq!(Export::verify(&text, signer.public_key(), verifier), Ok(export.clone()));
     assert_eq!(Export::verify(&text, &key(1), verifier), Err(ExportError::BadSignature));
-    let other = Export { time: bank.now(), heads: Vec::new(), revoked: Vec::new() };
+    let other = Export { heads: Vec::new(), ..export.clone() };
     let other = other.sign(&signer).expect("signed");
     let payload = |text: &str| {
         let value: serde_json::Value = serde_json::from_str(text).expect("JSON");

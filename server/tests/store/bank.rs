@@ -460,6 +460,14 @@ impl Bank {
     }
 }
 
+/// The signed part of a certificate.
+pub fn tbs(certificate: &Certificate) -> Vec<u8> {
+    let der = certificate.der();
+    // SEQUENCE, two octets of length each: the outer header has four octets, so has the inner.
+    let length = 4 + usize::from(u16::from_be_bytes([der[6], der[7]]));
+    der[4..4 + length].to_vec()
+}
+
 /// The certificate that an order yielded.
 pub fn certificate_of(order: &OrderRow) -> Certificate {
     let row = order.certificate.as_ref().expect("the order has a certificate");

@@ -3,6 +3,7 @@
 #![allow(missing_docs, unreachable_pub, reason = "a test names its rule, and nobody imports it")]
 
 mod audit;
+mod backup;
 mod bank;
 mod crash;
 mod invariants;
@@ -13,3 +14,5 @@ mod random;
 mod registry;
 mod reissue;
 mod restore;
+mod standing;
+mod superseded;

@@ -6,7 +6,7 @@ use koshin_server::store::id::{ContractId, Fingerprint, SubjectId};
 use koshin_server::store::row::{Reason, Role};
 use koshin_server::store::{Failure, OperatorRefused, Refused, Store};
 
-use crate::bank::{Bank, DAY, Person, fingerprint, name, refused, thumbprint, token};
+use crate::bank::{Bank, DAY, Person, fingerprint, name, refused, tbs, thumbprint, token};
 use crate::invariants;
 
 #[tokio::test]
@@ -131,12 +131,6 @@ async fn what_was_reserved_first_is_what_is_signed() {
     let again = bank.store.unfinished_orders(10, lease, bank.now()).await.expect("none left");
     assert!(again.is_empty(), "somebody works on it");
     let first = bank.successor(&user, n);
-    let tbs = |certificate: &koshin_protocol::certificate::Certificate| {
-        let der = certificate.der();
-        // SEQUENCE, two octets of length each: the outer header has four octets, so has the inner.
-        let length = 4 + usize::from(u16::from_be_bytes([der[6], der[7]]));
-        der[4..4 + length].to_vec()
-    };
     let reserve = |serial: &[u8], tbs: Vec<u8>| {
         let reserved = Reserved { serial: serial.to_vec(), tbs };
         bank.store.reserve_signing(Reserve { order: order.id, reserved }, bank.now())

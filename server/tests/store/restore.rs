@@ -1,29 +1,19 @@
 //! Backup, and going back to one: no revocation is forgotten, no loss goes unnoticed.
 
-use koshin_server::audit::{self, Export};
+use koshin_server::audit::{self, Export, Standing};
 use koshin_server::store::change::Actor;
 use koshin_server::store::latest_crl::{BadCrl, LatestCrl};
-use koshin_server::store::row::{RevocationRow, Role};
-use koshin_server::store::sqlite::{Restore, RestoreError, RestoreReport, Sqlite, restore};
+use koshin_server::store::row::{CrlRow, RevocationRow, Role};
+use koshin_server::store::sqlite::{KnownBy, RestoreError, RestoreReport, Sqlite};
 use koshin_server::store::{Failure, Store, StoreError};
 
+use crate::backup::OPERATOR;
 use crate::bank::{Bank, certificate_of, fingerprint};
-
-async fn export(bank: &Bank) -> Export {
-    let heads = bank.store.audit_heads().await.expect("read");
-    let revoked = bank.store.imported_revocations(bank.now()).await.expect("read");
-    Export { time: bank.now(), heads, revoked }
-}
 
 /// An export of a bank that had done nothing yet.
 fn nothing(bank: &Bank) -> Export {
-    Export { time: bank.now(), heads: Vec::new(), revoked: Vec::new() }
-}
-
-async fn backup(bank: &Bank) -> std::path::PathBuf {
-    let path = bank.folder().join("backup.db");
-    bank.store.backup(path.clone()).await.expect("a backup");
-    path
+    let standing = Standing::ordinary(bank.now());
+    Export { time: bank.now(), heads: Vec::new(), revoked: Vec::new(), standing }
 }
 
 fn restored(
@@ -33,12 +23,11 @@ fn restored(
     heads: Option<&Export>,
     loss_accepted_by: Option<&str>,
 ) -> Result<RestoreReport, RestoreError> {
-    let target = bank.folder().join("restored.db");
-    restore(&Restore { backup, target: &target, crls, heads, loss_accepted_by, now: bank.now() })
+    bank.try_restore(backup, crls, heads, loss_accepted_by)
 }
 
 fn open(bank: &Bank) -> Sqlite {
-    Sqlite::open(bank.folder().join("restored.db")).expect("opens")
+    Sqlite::open(bank.folder().join("restored/koshin.db")).expect("opens")
 }
 
 #[tokio::test]
@@ -46,7 +35,7 @@ async fn a_backup_is_taken_while_the_bank_writes_and_is_not_served_from() {
     let bank = Bank::new().await;
     let person = bank.user().await;
     let (new, _) = bank.renew(&person).await;
-    let path = backup(&bank).await;
+    let path = bank.backup().await;
     bank.renew(&new).await;
     assert_eq!(Sqlite::open(&path).err(), Some(StoreError::Backup));
     assert!(matches!(bank.store.backup(path).await, Err(StoreError::Open { .. })));
@@ -57,10 +46,10 @@ async fn a_restore_of_the_newest_state_needs_nobodys_acceptance() {
     let bank = Bank::new().await;
     let person = bank.user().await;
     let (new, _) = bank.renew(&person).await;
-    let path = backup(&bank).await;
-    let export = export(&bank).await;
+    let path = bank.backup().await;
+    let export = bank.export().await;
     let report = restored(&bank, &path, &[], Some(&export), None).expect("restored");
-    assert_eq!(report, RestoreReport { revoked: Vec::new(), unknown: 0, lost: Vec::new() });
+    assert_eq!((report.notes, report.unknown, report.lost), (Vec::new(), 0, Vec::new()));
     let store = open(&bank);
     let holder = store.certificate_by_fingerprint(new.fingerprint()).await.expect("read");
     assert!(holder.expect("there").certificate.state.is_current());
@@ -76,9 +65,9 @@ async fn records_lost_since_the_backup_are_accepted_by_name_or_not_at_all() {
         .add_operator("sato".to_owned(), "hash".to_owned(), Actor::Bank, bank.now())
         .await
         .expect("an operator");
-    let path = backup(&bank).await;
+    let path = bank.backup().await;
     bank.session(&person.certificate).await;
-    let export = export(&bank).await;
+    let export = bank.export().await;
     for heads in [Some(&export), None] {
         let refused = restored(&bank, &path, &[], heads, None);
         assert!(matches!(refused, Err(RestoreError::LossNotAccepted(_))), "{refused:?}");
@@ -103,7 +92,7 @@ async fn revocations_of_the_latest_crl_are_applied_again_with_their_effects() {
     let first = bank.ca.crl(number, bank.now(), &[]);
     let first = koshin_server::store::row::CrlRow { number, published: bank.now(), der: first };
     bank.store.publish_crl(bank.ca.id(), first.clone()).await.expect("published");
-    let path = backup(&bank).await;
+    let path = bank.backup().await;
 
     // After the backup: the current certificate is revoked, and a stranger's is issued and revoked.
     bank.revoke(&current.certificate).await;
@@ -119,7 +108,7 @@ async fn revocations_of_the_latest_crl_are_applied_again_with_their_effects() {
         koshin_protocol::verify::default_verifier(),
     )
     .expect("a CRL");
-    let heads = export(&bank).await;
+    let heads = bank.export().await;
     bank.store
         .add_operator("sato".to_owned(), "hash".to_owned(), Actor::Bank, bank.now())
         .await
@@ -139,7 +128,7 @@ async fn revocations_of_the_latest_crl_are_applied_again_with_their_effects() {
 
     let none = nothing(&bank);
     let report = restored(&bank, &path, &[crl], Some(&none), None).expect("restored");
-    assert_eq!(report.revoked, [current.cert_id()]);
+    assert_eq!(report.revoked(), [&current.cert_id()]);
     assert_eq!(report.unknown, 1);
     let store = open(&bank);
     let order = store.order(open_order.id).await.expect("read").expect("there");
@@ -163,19 +152,20 @@ async fn revocations_of_the_latest_crl_are_applied_again_with_their_effects() {
 async fn revocations_of_imported_certificates_are_applied_again_by_the_exported_heads() {
     let bank = Bank::new().await;
     let (revoked, other) = (bank.user().await, bank.person("Yamada Taro", Role::User).await);
-    let path = backup(&bank).await;
+    let path = bank.backup().await;
     bank.revoke(&revoked.certificate).await;
-    let export = Export { heads: Vec::new(), ..export(&bank).await };
+    let export = Export { heads: Vec::new(), ..bank.export().await };
     assert_eq!(export.revoked.len(), 1);
     bank.wait(60);
     let report = restored(&bank, &path, &[], Some(&export), None).expect("restored");
-    assert_eq!(report.revoked, [revoked.cert_id()]);
+    assert_eq!(report.revoked(), [&revoked.cert_id()]);
     let store = open(&bank);
     for (person, current) in [(&revoked, false), (&other, true)] {
         let holder = store.certificate_by_fingerprint(person.fingerprint()).await.expect("read");
         assert_eq!(holder.expect("there").certificate.state.is_current(), current);
     }
-    assert_eq!(store.imported_revocations(bank.now()).await, Ok(export.revoked), "with its date");
+    let after = store.audit_export(bank.now()).await.expect("read");
+    assert_eq!(after.revoked, export.revoked, "with its date");
     audit::verify(&store, None).await.expect("the audit goes on");
 }
 
@@ -199,10 +189,44 @@ async fn a_backup_whose_audit_was_changed_is_refused_whoever_accepts() {
         .add_operator("sato".to_owned(), "hash".to_owned(), Actor::Bank, bank.now())
         .await
         .expect("an operator");
-    let path = backup(&bank).await;
+    let path = bank.backup().await;
     let sql = rusqlite::Connection::open(&path).expect("a connection");
     sql.execute("DELETE FROM audit WHERE sequence = 1 AND length(chain) = 16", []).expect("cut");
     drop(sql);
     let refused = restored(&bank, &path, &[], None, Some("sato"));
     assert!(matches!(refused, Err(RestoreError::Tampered(_))), "{refused:?}");
+}
+
+// [DUR-28]
+#[tokio::test]
+async fn a_crl_that_is_older_than_the_heads_is_refused_with_the_number_that_is_needed() {
+    let bank = Bank::new().await;
+    bank.operator(OPERATOR).await;
+    let backup = bank.backup().await;
+    let mut crls = Vec::new();
+    for _ in 0..3 {
+        let crl = bank.newest_crl().await;
+        let row =
+            CrlRow { number: crl.number(), published: crl.published(), der: crl.der().to_vec() };
+        bank.store.publish_crl(bank.ca.id(), row).await.expect("published");
+        crls.push(crl);
+    }
+    let heads = bank.export().await;
+    let by = Some(OPERATOR);
+    for given in [&crls[..0], &crls[..1], &crls[..2]] {
+        let refused = bank.try_restore(&backup, given, Some(&heads), by).expect_err("refused");
+        let number = given.last().map(LatestCrl::number);
+        assert_eq!(
+            refused,
+            RestoreError::CrlMissing {
+                issuer: bank.ca.id(),
+                least: 3,
+                known_by: KnownBy::Heads,
+                given: number,
+            }
+        );
+        assert!(refused.to_string().contains("has number 3 at least"), "{refused}");
+        assert!(!bank.folder().join("restored/koshin.db").exists(), "nothing appears");
+    }
+    bank.try_restore(&backup, &crls, Some(&heads), by).expect("any order, the newest counts");
 }

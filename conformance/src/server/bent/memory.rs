@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use koshin_protocol::cert_id::CertId;
 use koshin_protocol::jwk::Thumbprint;
 use koshin_protocol::time::Time;
-use koshin_server::audit::{AuditRecord, Chain, Head};
+use koshin_server::audit::{AuditRecord, Chain, Export, Head};
 use koshin_server::store::change::{
     Actor, Attempt, Confirm, Delivery, Enroll, Import, ImportOutcome, LogOn, LoggedOn, NewContract,
     NewReissue, NewRequest, NewSubject, PinCheck, PlaceOrder, Placed, Reserve, Revoke, Signed,
@@ -17,9 +17,8 @@ use koshin_server::store::id::{
     ContractId, Fingerprint, OrderId, ReissueId, RequestId, SessionId, SubjectId,
 };
 use koshin_server::store::row::{
-    ActiveSession, ContractLine, ContractRow, CrlRow, Holder, ImportedRevocation, Integrity,
-    OperatorRow, OrderRow, ReissueRow, RequestRow, Reserved, RevocationRow, SubjectRow,
-    SupersededRow, Unfinished,
+    ActiveSession, ContractLine, ContractRow, CrlRow, Holder, Integrity, OperatorRow, OrderRow,
+    ReissueRow, RequestRow, Reserved, RevocationRow, SubjectRow, SupersededRow, Unfinished,
 };
 use koshin_server::store::{Read, Store, StoreError, Write};
 
@@ -159,13 +158,13 @@ impl Store for Forgetful {
         reissue(reissue: ReissueId) -> Read<Option<ReissueRow>>;
         requests() -> Read<Vec<RequestRow>>;
         revocations(issuer: Vec<u8>, unexpired_at: Time) -> Read<Vec<RevocationRow>>;
-        imported_revocations(unexpired_at: Time) -> Read<Vec<ImportedRevocation>>;
         superseded(issuer: Vec<u8>, now: Time) -> Read<Vec<SupersededRow>>;
         latest_crl(issuer: Vec<u8>) -> Read<Option<CrlRow>>;
         operators() -> Read<Vec<OperatorRow>>;
         operator_credential(name: &str) -> Read<Option<String>>;
         audit(chain: Chain, after: u64, limit: u32) -> Read<Vec<AuditRecord>>;
         audit_heads() -> Read<Vec<Head>>;
+        audit_export(now: Time) -> Read<Export>;
         integrity() -> Read<Integrity>;
         backup(path: PathBuf) -> Read<()>;
         pin_was_right(subject: SubjectId, hash: String, now: Time) -> Write<()>;

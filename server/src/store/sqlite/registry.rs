@@ -148,7 +148,8 @@ pub(super) fn set_contract_disabled(
 
 const PIN: &str = "SELECT pin_hash, pin_attempts FROM subject WHERE id = ?1";
 const SET_ATTEMPTS: &str = "UPDATE subject SET pin_attempts = ?2 WHERE id = ?1";
-const SET_PIN: &str = "UPDATE subject SET pin_hash = ?2, pin_attempts = 0 WHERE id = ?1";
+const SET_PIN: &str =
+    "UPDATE subject SET pin_hash = ?2, pin_attempts = 0, pin_set = ?3 WHERE id = ?1";
 
 /// Counts an attempt before it is made.
 pub(super) fn begin_pin_attempt(
@@ -241,7 +242,7 @@ pub(super) fn set_pin_hash(
     let subject = read::subject(connection, id)?.ok_or(Refused::SubjectUnknown)?;
     run(connection, now, "pinSet", principal, |transition| {
         pin_verified(connection, id, old)?;
-        execute(connection, SET_PIN, params![id, hash])?;
+        execute(connection, SET_PIN, params![id, hash, Sql(now)])?;
         transition.entry(Chain::Contract(subject.contract)).say("subject", id.to_string());
         Ok(())
     })
@@ -350,6 +351,7 @@ pub(super) fn import(
 const CURRENT: &str =
     "SELECT id, not_after FROM certificate WHERE subject = ?1 AND state = 'current'";
 const SERIAL: &str = "SELECT 1 FROM certificate WHERE cert_id = ?1";
+const LISTED: &str = "SELECT 1 FROM revocation WHERE issuer = ?1 AND serial = ?2";
 const INSERT_CERTIFICATE: &str = "
     INSERT INTO certificate (cert_id, issuer, serial, fingerprint, key, subject, not_before,
                              not_after, state, stored, der)
@@ -393,6 +395,11 @@ fn import_one(
     let serial: Option<i64> = one(connection, SERIAL, [Sql(&cert_id)], |row| row.get(0))?;
     if serial.is_some() {
         return refused(ImportRefused::SerialReused);
+    }
+    let name_on_list = params![cert_id.authority(), cert_id.serial()];
+    let listed: Option<i64> = one(connection, LISTED, name_on_list, |row| row.get(0))?;
+    if listed.is_some() {
+        return refused(ImportRefused::Listed);
     }
     let subject = there.as_ref().map_or(import.subject, |subject| subject.id);
     let subject_created = there.is_none();

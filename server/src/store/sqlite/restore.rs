@@ -1,28 +1,40 @@
 //! Going back to a backup without forgetting a revocation (SPEC.md 14).
 //!
 //! A backup is older than the bank. What it does not know: certificates revoked since, which the
-//! newest CRL lists, and audit records written since, which an exported head counts. The first are
-//! applied again, always. The second are lost, and an operator says by name that they are.
+//! newest CRL lists; what was closed since, which exported heads tell; and audit records written
+//! since, which exported heads count. The first two are applied again, always. The third are lost, and
+//! an operator says by name that they are.
+//!
+//! Certificates that were issued since are unknown, too. So nobody loses by a restore the newest
+//! certificate that the backup has of them, only because it was superseded by one of those.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
-use koshin_protocol::cert_id::CertId;
-use koshin_protocol::state::certificate::{Certificate, Event};
+use koshin_protocol::base64url;
 use koshin_protocol::state::session;
 use koshin_protocol::time::Time;
 use rusqlite::{Connection, params};
 use thiserror::Error;
 
-use super::column::{Sql, all, execute, one};
-use super::read;
-use super::revocation::{Cause, publish};
+pub use self::report::{
+    Lost, NamedCertificate, NamedContract, NamedSubject, Note, RestoreReport, Told,
+};
+use self::standing::Differences;
+use super::column::{Sql, execute};
 use super::transition::{Transition, run};
-use super::{backup, heads, signer};
-use crate::audit::{AuditRecord, Chain, Export, Head, Principal, Tampered, Verification};
+use super::{backup, heads, registry, signer};
+use crate::audit::{
+    AuditRecord, Chain, Export, Head, Principal, PublishedCrl, Standing, Tampered, Verification,
+};
 use crate::store::id::{ContractId, SessionId};
 use crate::store::latest_crl::LatestCrl;
-use crate::store::row::{CrlRow, ImportedRevocation, Reason};
 use crate::store::{Failure, StoreError};
+
+mod listed;
+mod report;
+mod standing;
 
 /// What to restore, and what of the time after the backup is at hand.
 #[derive(Clone, Debug)]
@@ -39,28 +51,6 @@ pub struct Restore<'a> {
     pub loss_accepted_by: Option<&'a str>,
     /// The bank's time.
     pub now: Time,
-}
-
-/// What a restore did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RestoreReport {
-    /// Certificates that the backup took for good and the CRL lists: revoked again.
-    pub revoked: Vec<CertId>,
-    /// How many entries of the CRLs are of certificates that the backup does not know.
-    pub unknown: usize,
-    /// The chains that the backup has fewer records of than were exported.
-    pub lost: Vec<Lost>,
-}
-
-/// Records that were exported and that the backup does not have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lost {
-    /// Of this chain.
-    pub chain: Chain,
-    /// How many records there are.
-    pub found: u64,
-    /// How many there were.
-    pub exported: u64,
 }
 
 /// Why the bank must not serve from this backup.
@@ -86,17 +76,46 @@ pub enum RestoreError {
          an operator has to accept the loss by name"
     )]
     LossNotAccepted(Vec<Lost>),
-    /// A CRL that the backup knows of was not given, or an older one was.
-    #[error("give the newest CRL of every issuer: at least number {least} of one is missing")]
+    /// A CRL that the backup or the heads know of was not given, or an older one was.
+    #[error(
+        "the newest CRL of issuer {} has number {least} at least, as {known_by} knows; {}",
+        base64url::encode(issuer),
+        given.map_or("none was given".to_owned(), |given| format!("number {given} was given"))
+    )]
     CrlMissing {
         /// The issuer's key identifier.
         issuer: Vec<u8>,
-        /// The number that the backup knows.
+        /// The number that is known.
         least: u64,
+        /// Who knows it.
+        known_by: KnownBy,
+        /// The newest number that was given.
+        given: Option<u64>,
     },
+    /// Who accepts the loss was disabled after the backup, and another operator was not.
+    #[error("operator {0} was disabled after the backup: another one has to accept the loss")]
+    AcceptorDisabled(String),
     /// Who accepted the loss is no enabled operator of the backup, or the store failed.
     #[error("{0:?}")]
     Failed(Failure),
+}
+
+/// Where a CRL's number is known from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KnownBy {
+    /// The bank had published it when the backup was taken.
+    Backup,
+    /// It had published it when the heads were exported.
+    Heads,
+}
+
+impl fmt::Display for KnownBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Backup => "the backup",
+            Self::Heads => "the export of the audit heads",
+        })
+    }
 }
 
 impl From<Failure> for RestoreError {
@@ -161,30 +180,130 @@ fn apply(restore: &Restore<'_>, scratch: &Path) -> Result<RestoreReport, Restore
         (None, Some(_) | None, lost) => return Err(RestoreError::LossNotAccepted(lost.to_vec())),
     };
     let transaction = connection.transaction()?;
-    for (issuer, least) in published(&transaction)? {
-        let given = restore.crls.iter().any(|crl| crl.issuer() == issuer && crl.number() >= least);
-        if !given {
-            return Err(RestoreError::CrlMissing { issuer, least });
-        }
-    }
-    let mut report = RestoreReport { revoked: Vec::new(), unknown: 0, lost };
-    for crl in restore.crls {
-        take_along(&transaction, crl, by.clone(), restore.now, &mut report)?;
-    }
-    let imported = restore.heads.map_or(&[][..], |heads| &heads.revoked);
-    take_imported_along(&transaction, imported, by.clone(), restore.now, &mut report)?;
-    run(&transaction, restore.now, "restored", by, |transition| {
-        let entry = transition.entry(Chain::Bank);
-        entry.say("revokedAgain", report.revoked.len());
-        entry.say("chainsWithLoss", report.lost.len());
-        end_sessions(transition)?;
-        transition.connection.execute("DELETE FROM backup", []).map_err(StoreError::from)?;
-        Ok(())
-    })?;
+    let backup = super::standing::read(&transaction, restore.now)?;
+    let crls = newest(restore, &backup)?;
+    let told = |heads: &Export| Told { until: heads.time, pins_since: heads.standing.pins_since };
+    let heads = restore.heads.map(told);
+    let report = RestoreReport { lost, heads, ..RestoreReport::default() };
+    let report = Again { restore, crls, backup, by, report }.apply(&transaction)?;
     transaction.commit()?;
     connection.pragma_update(None, "journal_mode", "DELETE")?;
     connection.close().map_err(|(_, error)| error)?;
     Ok(report)
+}
+
+/// The newest CRL of each issuer, which must not be older than any that the backup or the heads know.
+fn newest<'a>(
+    restore: &Restore<'a>,
+    backup: &Standing,
+) -> Result<Vec<&'a LatestCrl>, RestoreError> {
+    let mut newest: BTreeMap<&[u8], &LatestCrl> = BTreeMap::new();
+    for crl in restore.crls {
+        let kept = newest.entry(crl.issuer()).or_insert(crl);
+        if crl.number() > kept.number() {
+            *kept = crl;
+        }
+    }
+    let heads = restore.heads.map_or(&[][..], |heads| &heads.standing.crls);
+    let known = backup.crls.iter().map(|crl| (crl, KnownBy::Backup));
+    for (PublishedCrl { issuer, number }, known_by) in
+        known.chain(heads.iter().map(|crl| (crl, KnownBy::Heads)))
+    {
+        let given = newest.get(issuer.as_slice()).map(|crl| crl.number());
+        if given.is_none_or(|given| given < *number) {
+            let (issuer, least) = (issuer.clone(), *number);
+            return Err(RestoreError::CrlMissing { issuer, least, known_by, given });
+        }
+    }
+    Ok(newest.into_values().collect())
+}
+
+/// What is done again to a backup.
+struct Again<'a> {
+    restore: &'a Restore<'a>,
+    crls: Vec<&'a LatestCrl>,
+    backup: Standing,
+    by: Principal,
+    report: RestoreReport,
+}
+
+impl Again<'_> {
+    fn apply(mut self, connection: &Connection) -> Result<RestoreReport, RestoreError> {
+        let (restore, backup, crls) = (self.restore, self.backup.clone(), self.crls.clone());
+        let differences = restore.heads.map(|heads| {
+            let by = restore.loss_accepted_by;
+            Differences::new(&backup, &heads.standing, &self.report.lost, by)
+        });
+        if let (Some(name), Some(differences)) = (restore.loss_accepted_by, &differences)
+            && differences.acceptor_is_disabled(&registry::operators(connection)?)
+        {
+            return Err(RestoreError::AcceptorDisabled(name.to_owned()));
+        }
+        if let Some(heads) = restore.heads {
+            self.run(connection, "rolledBackAgain", |transition, report| {
+                listed::roll_back_again(transition, heads, report)
+            })?;
+        }
+        for crl in &crls {
+            self.run(connection, "revokedByLatestCrl", |transition, report| {
+                listed::revoke_again(transition, crl, restore.heads, report)
+            })?;
+            take_number(connection, crl)?;
+        }
+        if let Some(heads) = restore.heads {
+            self.run(connection, "revokedByExport", |transition, report| {
+                listed::revoke_imported_again(transition, &heads.revoked, report)?;
+                listed::stop_again(transition, heads, report)
+            })?;
+        }
+        for crl in &crls {
+            self.run(connection, "supersededByLatestCrl", |transition, report| {
+                listed::supersede_again(transition, crl, report)
+            })?;
+        }
+        if let Some(differences) = differences {
+            self.run(connection, "closedByExport", |transition, report| {
+                differences.apply(transition, report)
+            })?;
+        }
+        self.run(connection, "restored", |transition, report| {
+            let entry = transition.entry(Chain::Bank);
+            entry.say("revokedAgain", report.revoked().len());
+            entry.say("chainsWithLoss", report.lost.len());
+            end_sessions(transition)?;
+            transition.connection.execute("DELETE FROM backup", []).map_err(StoreError::from)?;
+            Ok(())
+        })?;
+        Ok(self.report)
+    }
+
+    fn run(
+        &mut self,
+        connection: &Connection,
+        event: &'static str,
+        change: impl FnOnce(&mut Transition<'_>, &mut RestoreReport) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let report = &mut self.report;
+        run(connection, self.restore.now, event, self.by.clone(), |transition| {
+            change(transition, report)
+        })
+    }
+}
+
+const NEXT: &str = "
+    INSERT INTO crl (issuer, next) VALUES (?1, ?2)
+    ON CONFLICT (issuer) DO UPDATE SET next = max(next, excluded.next)";
+const NUMBER: &str = "UPDATE crl SET number = ?2, published = ?3, der = x'' WHERE issuer = ?1";
+
+/// Goes on with the CRL's numbers. The CRL itself is not handed out any more: it may list what is
+/// current now.
+fn take_number(connection: &Connection, crl: &LatestCrl) -> Result<(), StoreError> {
+    let number = i64::try_from(crl.number()).ok().filter(|number| *number < i64::MAX);
+    let number =
+        number.ok_or_else(|| StoreError::Corrupt("the CRL's number is too high".to_owned()))?;
+    execute(connection, NEXT, params![crl.issuer(), number + 1])?;
+    execute(connection, NUMBER, params![crl.issuer(), number, Sql(crl.published())])?;
+    Ok(())
 }
 
 /// Ends every session: nobody knows which of them ended since the backup.
@@ -204,12 +323,6 @@ fn end_sessions(transition: &mut Transition<'_>) -> Result<(), Failure> {
         transition.end_session(contract, session, session::Reason::Absolute)?;
     }
     Ok(())
-}
-
-const PUBLISHED: &str = "SELECT issuer, number FROM crl WHERE number IS NOT NULL";
-
-fn published(connection: &Connection) -> Result<Vec<(Vec<u8>, u64)>, StoreError> {
-    all(connection, PUBLISHED, [], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))
 }
 
 const RECORDS: &str = "SELECT sequence, record, hash FROM audit WHERE chain = ?1 ORDER BY sequence";
@@ -254,111 +367,4 @@ fn verify_chain(
         })?;
     }
     Ok(verification.finish()?)
-}
-
-const BY_SERIAL: &str = "SELECT id FROM certificate WHERE issuer = ?1 AND serial = ?2";
-const LIST: &str = "
-    INSERT INTO revocation (issuer, serial, revoked, cause, crl_reason, not_after)
-    VALUES (?1, ?2, ?3, 'listed', ?4,
-            (SELECT not_after FROM certificate WHERE issuer = ?1 AND serial = ?2))
-    ON CONFLICT DO NOTHING";
-const NUMBER: &str = "
-    INSERT INTO crl (issuer, next) VALUES (?1, ?2)
-    ON CONFLICT (issuer) DO UPDATE SET next = max(next, excluded.next)";
-
-fn take_along(
-    connection: &Connection,
-    crl: &LatestCrl,
-    by: Principal,
-    now: Time,
-    report: &mut RestoreReport,
-) -> Result<(), Failure> {
-    let next = i64::try_from(crl.number().saturating_add(1))
-        .map_err(|_| StoreError::Corrupt("the CRL's number is too high".to_owned()))?;
-    run(connection, now, "revokedByLatestCrl", by, |transition| {
-        for entry in crl.revoked() {
-            let listed = Listed {
-                issuer: crl.issuer(),
-                serial: &entry.serial,
-                revoked_at: entry.revoked_at,
-                crl_reason: entry.crl_reason,
-            };
-            listed.apply(transition, report)?;
-        }
-        Ok(())
-    })?;
-    execute(connection, NUMBER, params![crl.issuer(), next])?;
-    let row = CrlRow { number: crl.number(), published: crl.published(), der: crl.der().to_vec() };
-    publish(connection, crl.issuer(), &row)
-}
-
-/// The same for imported certificates, which no CRL of this bank lists.
-fn take_imported_along(
-    connection: &Connection,
-    revoked: &[ImportedRevocation],
-    by: Principal,
-    now: Time,
-    report: &mut RestoreReport,
-) -> Result<(), Failure> {
-    run(connection, now, "revokedByExport", by, |transition| {
-        for entry in revoked {
-            let listed = Listed {
-                issuer: &entry.cert_id.authority(),
-                serial: &entry.cert_id.serial(),
-                revoked_at: entry.revoked_at,
-                crl_reason: entry.crl_reason,
-            };
-            listed.apply(transition, report)?;
-        }
-        Ok(())
-    })
-}
-
-/// One revocation that was told of.
-struct Listed<'a> {
-    issuer: &'a [u8],
-    serial: &'a [u8],
-    revoked_at: Time,
-    crl_reason: Option<u8>,
-}
-
-impl Listed<'_> {
-    fn apply(
-        &self,
-        transition: &mut Transition<'_>,
-        report: &mut RestoreReport,
-    ) -> Result<(), Failure> {
-        let connection = transition.connection;
-        // First, so that it is kept as it was listed, with its date.
-        let values = params![self.issuer, self.serial, Sql(self.revoked_at), self.crl_reason];
-        execute(connection, LIST, values)?;
-        match one(connection, BY_SERIAL, params![self.issuer, self.serial], |row| row.get(0))? {
-            Some(row) => self.revoke_again(transition, row, report)?,
-            None => report.unknown += 1,
-        }
-        Ok(())
-    }
-
-    fn revoke_again(
-        &self,
-        transition: &mut Transition<'_>,
-        row: i64,
-        report: &mut RestoreReport,
-    ) -> Result<(), Failure> {
-        let there = read::holder_by_row(transition.connection, row)?.holder.certificate;
-        match there.state {
-            Certificate::Revoked | Certificate::Expired => Ok(()),
-            Certificate::Unconfirmed | Certificate::Current | Certificate::Superseded => {
-                let reason = match self.crl_reason {
-                    Some(1) => Reason::KeyCompromise,
-                    Some(3) => Reason::AffiliationChanged,
-                    Some(5) => Reason::CessationOfOperation,
-                    Some(_) | None => Reason::Unspecified,
-                };
-                transition.certificate_event(row, Event::Revoked, Cause::Asked(reason))?;
-                report.revoked.push(there.cert_id);
-                Ok(())
-            }
-        }
-    }
 }

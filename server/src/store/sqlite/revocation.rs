@@ -214,8 +214,9 @@ const NEXT_NUMBER: &str = "
 const PUBLISH: &str = "
     UPDATE crl SET number = ?2, published = ?3, der = ?4
     WHERE issuer = ?1 AND (number IS NULL OR number < ?2)";
-const LATEST: &str =
-    "SELECT number, published, der FROM crl WHERE issuer = ?1 AND number IS NOT NULL";
+const LATEST: &str = "
+    SELECT number, published, der FROM crl
+    WHERE issuer = ?1 AND number IS NOT NULL AND length(der) > 0";
 
 /// Takes the next CRL number of an issuer.
 pub(super) fn next_number(connection: &Connection, issuer: &[u8]) -> Result<u64, Failure> {

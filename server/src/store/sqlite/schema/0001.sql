@@ -16,11 +16,18 @@ CREATE TABLE subject (
     disabled      INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),
     pin_hash      TEXT,
     pin_attempts  INTEGER NOT NULL DEFAULT 0 CHECK (pin_attempts BETWEEN 0 AND 5),
+    -- When the PIN was last set, after the subject was added.
+    pin_set       INTEGER,
     created       INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE UNIQUE INDEX subject_name_is_unique ON subject (name_der);
 CREATE INDEX subject_of_contract ON subject (contract, name);
+-- What is out of the ordinary, for the export of the audit's heads.
+CREATE INDEX contract_is_disabled ON contract (id) WHERE disabled = 1;
+CREATE INDEX subject_is_disabled ON subject (id) WHERE disabled = 1;
+CREATE INDEX subject_is_locked ON subject (id) WHERE pin_attempts = 5;
+CREATE INDEX subject_by_pin_set ON subject (pin_set) WHERE pin_set IS NOT NULL;
 
 -- Every key that an order or a certificate ever had. A key is taken once, for ever.
 CREATE TABLE taken_key (
@@ -185,6 +192,7 @@ CREATE TABLE crl (
     next       INTEGER NOT NULL,
     number     INTEGER,
     published  INTEGER,
+    -- Empty after a restore: the number is known, and the next CRL is made anew.
     der        BLOB,
     CHECK ((number IS NULL) = (published IS NULL) AND (number IS NULL) = (der IS NULL))
 ) STRICT, WITHOUT ROWID;
