@@ -20,7 +20,6 @@ use crate::error::{Error, Words};
 use crate::handler;
 use crate::http::{Rates, Refusal, Service};
 use crate::keys::Keys;
-use crate::mischief::Prank;
 use crate::nonce::Nonces;
 use crate::pin::Pins;
 use crate::policy::Policy;
@@ -46,7 +45,7 @@ pub struct Bank {
     /// Its word on the end of orders.
     pub receipts: ReceiptSigner,
     /// Single use of requests.
-    pub nonces: Nonces,
+    pub nonces: Arc<Nonces>,
     /// PINs, if policy has them.
     pub pins: Option<Pins>,
     /// Verifies signatures.
@@ -99,15 +98,12 @@ impl Bank {
         let Some(operation) = route.operation() else {
             return (unsigned(&route), self.unsigned(request, &route).await);
         };
-        let prank = request.extensions().get::<Prank>().copied();
-        let answered =
-            match Parsed::of(route, request, self).and_then(|parsed| parsed.spend_nonce(self)) {
-                Ok(_) if prank == Some(Prank::RejectNonce) => Err(Error::BadNonce),
-                Ok(fresh) => {
-                    Box::pin(handler::signed(self, fresh, request.headers(), language, prank)).await
-                }
-                Err(error) => Err(error),
-            };
+        let answered = match Parsed::of(route, request, self)
+            .and_then(|parsed| parsed.spend_nonce(self))
+        {
+            Ok(fresh) => Box::pin(handler::signed(self, fresh, request.headers(), language)).await,
+            Err(error) => Err(error),
+        };
         (operation.typ(), answered)
     }
 

@@ -17,7 +17,6 @@ use koshin_protocol::problem::Language;
 
 use crate::bank::Bank;
 use crate::error::Error;
-use crate::mischief::Prank;
 use crate::reply::Reply;
 use crate::request::Fresh;
 use crate::route::Route;
@@ -28,7 +27,6 @@ pub async fn signed(
     request: Fresh,
     headers: &HeaderMap,
     language: Language,
-    prank: Option<Prank>,
 ) -> Result<Reply, Error> {
     match request.route() {
         Route::NewSession => session::create(bank, request.by_certificate(bank).await?).await,
@@ -36,9 +34,7 @@ pub async fn signed(
         Route::Logoff(_) => session::log_off(bank, request.by_session(bank).await?).await,
         Route::Defer(_) => session::defer(bank, request.by_session(bank).await?).await,
         Route::Contract(_) => contract::read(bank, request.by_session(bank).await?).await,
-        Route::NewOrder => {
-            order::create(bank, request.by_session(bank).await?, language, prank).await
-        }
+        Route::NewOrder => order::create(bank, request.by_session(bank).await?, language).await,
         Route::FindOrder => order::find(bank, &request.by_key(bank)?, language).await,
         Route::Order(_) => order::read(bank, &request.by_reader(bank).await?, language).await,
         Route::Certificate(_) => {
@@ -56,9 +52,7 @@ pub async fn signed(
         Route::CancelReissue(_) => reissue::cancel(bank, request.by_session(bank).await?).await,
         Route::Unlock => pin::unlock(bank, request.by_session(bank).await?).await,
         Route::Pin => pin::change(bank, request.by_session(bank).await?).await,
-        Route::NewEnrollment => {
-            enrollment::create(bank, &request.by_key(bank)?, language, prank).await
-        }
+        Route::NewEnrollment => enrollment::create(bank, &request.by_key(bank)?, language).await,
         Route::RevokeCert => revocation::create(bank, request).await,
         // `Parsed::of` lets only routes with an operation through.
         Route::Directory | Route::NewNonce | Route::RenewalInfo(_) | Route::Crl(_) => {

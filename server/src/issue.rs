@@ -11,7 +11,6 @@ use koshin_protocol::time::{Period, Time};
 use crate::bank::Bank;
 use crate::ca::{Answer, Basis, Customer, ToBeSigned, Validity};
 use crate::error::Error;
-use crate::mischief::Prank;
 use crate::store::Failure;
 use crate::store::change::{Delivery, Reserve, Signed};
 use crate::store::row::{OrderRow, Origin, Reserved, SubjectRow};
@@ -45,9 +44,8 @@ pub async fn at_once(
     bank: &Bank,
     applicant: &Applicant<'_>,
     now: Time,
-    prank: Option<Prank>,
 ) -> Result<Option<Signed>, Error> {
-    if !bank.issuer.signs_at_once() || prank == Some(Prank::Processing) {
+    if !bank.issuer.signs_at_once() {
         return Ok(None);
     }
     let to_be_signed = prepare(bank, applicant, now)?;

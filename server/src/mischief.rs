@@ -3,19 +3,22 @@
 //! Off unless configured. The same seed and shares give the same sequence of pranks, so that what
 //! a client tripped over can be made to happen again; which request meets which prank depends on
 //! the order in which requests arrive.
+//!
+//! The bank knows nothing of it: pranks are played in front of its service ([`Mischievous`]) and of
+//! its CA ([`Reluctant`]).
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+mod issuer;
+mod service;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use http::header::RETRY_AFTER;
-use http::{HeaderMap, HeaderValue, Request, Response};
-use hyper::body::Bytes;
+use http::HeaderValue;
+
+pub use self::issuer::Reluctant;
+pub use self::service::Mischievous;
 
 use crate::config::MischiefSettings;
-use crate::http::{Hangup, Refusal, Service};
-use crate::watch::Metrics;
 
 /// What share of the requests meets which prank. Each is between 0 and 1, all together at most 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -37,8 +40,7 @@ pub struct Shares {
 /// What is done to one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prank {
-    /// Answer `badNonce` although the nonce is good. Left to the request pipeline, which finds
-    /// the prank in the request's extensions.
+    /// Spend the nonce before the bank sees it, which then answers `badNonce`.
     RejectNonce,
     /// Carry out, then hang up.
     DropResponse,
@@ -48,7 +50,7 @@ pub enum Prank {
     RateLimited(RetryAfter),
     /// Answer 503.
     Unavailable(RetryAfter),
-    /// Let a new order be `processing`. Left to the handler of newOrder, as above.
+    /// Let the CA be slow with what this request orders.
     Processing,
 }
 
@@ -195,63 +197,6 @@ impl RetryAfter {
             }
         };
         HeaderValue::try_from(text).expect("digits and dates are header values")
-    }
-}
-
-/// A service that is played pranks on.
-#[derive(Debug)]
-pub struct Mischievous<S> {
-    service: S,
-    mischief: Option<Mischief>,
-    metrics: Arc<Metrics>,
-}
-
-impl<S: Service> Mischievous<S> {
-    /// Plays `mischief` on `service`; without any, passes everything on.
-    pub fn new(service: S, mischief: Option<Mischief>, metrics: Arc<Metrics>) -> Self {
-        Self { service, mischief, metrics }
-    }
-}
-
-impl<S: Service> Service for Mischievous<S> {
-    async fn call(&self, mut request: Request<Bytes>, peer: SocketAddr) -> Response<Bytes> {
-        let Some(prank) = self.mischief.as_ref().and_then(Mischief::next) else {
-            return self.service.call(request, peer).await;
-        };
-        self.metrics.prank_played(prank.name());
-        tracing::debug!(prank = prank.name(), "playing a prank");
-        match prank {
-            Prank::RejectNonce | Prank::Processing => {
-                request.extensions_mut().insert(prank);
-                self.service.call(request, peer).await
-            }
-            Prank::DropResponse => {
-                let mut response = self.service.call(request, peer).await;
-                response.extensions_mut().insert(Hangup);
-                response
-            }
-            Prank::Delay(time) => {
-                let response = self.service.call(request, peer).await;
-                tokio::time::sleep(time).await;
-                response
-            }
-            Prank::RateLimited(after) => {
-                self.wait(Refusal::RateLimited { seconds: 1 }, after, request.headers())
-            }
-            Prank::Unavailable(after) => self.wait(Refusal::Unavailable, after, request.headers()),
-        }
-    }
-
-    fn refuse(&self, refusal: Refusal, headers: &HeaderMap) -> Response<Bytes> {
-        self.service.refuse(refusal, headers)
-    }
-}
-
-impl<S: Service> Mischievous<S> {
-    fn wait(&self, refusal: Refusal, after: RetryAfter, headers: &HeaderMap) -> Response<Bytes> {
-        let mut response = self.service.refuse(refusal, headers);
-        response.headers_mut().insert(RETRY_AFTER, after.value(SystemTime::now()));
-        response
     }
 }
 

@@ -35,7 +35,7 @@ use crate::http::authority::BadOrigin;
 use crate::http::listener::{Drained, ListenError};
 use crate::http::{Authorities, Edge, Limits, Listener, Rate, Rates, Shutdown, Trigger};
 use crate::keys::Keys;
-use crate::mischief::{Mischief, Mischievous};
+use crate::mischief::{Mischief, Mischievous, Reluctant};
 use crate::nonce::Nonces;
 use crate::pin::{PinError, Pins};
 use crate::provision::{self, Answer, ProvisionError, Request};
@@ -117,11 +117,16 @@ pub async fn start_changed(
     let metrics = Arc::new(Metrics::new());
     let mut bank = assemble(&config, &store, &metrics, clock)?;
     change(&mut bank);
+    let mischief = config.mischief.as_ref().map(Mischief::configured);
+    if mischief.is_some() {
+        bank.issuer = Arc::new(Reluctant::new(bank.issuer));
+    }
     let bank = Arc::new(bank);
     let authorities = Authorities::of(config.public_origin.as_str())?;
     let limits = Limits::configured(&config.limits);
-    let mischief = config.mischief.as_ref().map(Mischief::configured);
-    let service = Mischievous::new(Arc::clone(&bank), mischief, Arc::clone(&metrics));
+    let (nonces, clock) = (Arc::clone(&bank.nonces), Arc::clone(&bank.clock));
+    let service =
+        Mischievous::new(Arc::clone(&bank), mischief, nonces, clock, Arc::clone(&metrics));
     let edge = Edge::new(service, authorities, limits, Arc::clone(&metrics));
     let readiness = Readiness::default();
     let watching = watch(&config, &metrics, &readiness, &shutdown).await?;
@@ -242,7 +247,7 @@ pub fn assemble(
         root_crl: Some((embedded.root_id(), root_crl)),
         issuer: embedded,
         receipts,
-        nonces: Nonces::new()?,
+        nonces: Arc::new(Nonces::new()?),
         pins,
         verifier: default_verifier(),
         keys: Keys::default(),

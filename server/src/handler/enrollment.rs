@@ -13,7 +13,6 @@ use crate::bank::Bank;
 use crate::ca::Basis;
 use crate::error::Error;
 use crate::issue::{self, Applicant};
-use crate::mischief::Prank;
 use crate::reply::Reply;
 use crate::request::Authenticated;
 use crate::route::Route;
@@ -26,7 +25,6 @@ pub async fn create(
     bank: &Bank,
     request: &Authenticated<Thumbprint>,
     language: Language,
-    prank: Option<Prank>,
 ) -> Result<Reply, Error> {
     let payload: NewEnrollment = request.payload()?;
     let now = request.now();
@@ -67,7 +65,7 @@ pub async fn create(
         }
         let csr = order::of_subject(csr, &subject)?;
         let applicant = Applicant { subject: &subject, key: csr.key(), basis: Basis::Enrollment };
-        let issued = issue::at_once(bank, &applicant, now, prank).await?;
+        let issued = issue::at_once(bank, &applicant, now).await?;
         let key_store = payload.key_store.to_string();
         let enroll = Enroll { issued, ..enroll(key_store, csr.der().to_vec(), pin.clone()) };
         Ok(bank.store.enroll(enroll, now).await?)

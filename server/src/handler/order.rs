@@ -13,7 +13,6 @@ use crate::bank::Bank;
 use crate::ca::Basis;
 use crate::error::Error;
 use crate::issue::{self, Applicant};
-use crate::mischief::Prank;
 use crate::reply::Reply;
 use crate::request::{Authenticated, Reader};
 use crate::route::Route;
@@ -28,7 +27,6 @@ pub async fn create(
     bank: &Bank,
     request: Authenticated<ActiveSession>,
     language: Language,
-    prank: Option<Prank>,
 ) -> Result<Reply, Error> {
     let request = request.with_purpose(Purpose::Renewal)?;
     let (session, now) = (request.principal(), request.now());
@@ -55,8 +53,7 @@ pub async fn create(
     let applicant = Applicant { subject: &holder.subject, key: csr.key(), basis };
     // The store refuses it, after it looked whether the key is new.
     let too_early = now < window.opens;
-    let issued =
-        if too_early { None } else { issue::at_once(bank, &applicant, now, prank).await? };
+    let issued = if too_early { None } else { issue::at_once(bank, &applicant, now).await? };
     let place = PlaceOrder {
         session: session.id,
         replaces: payload.replaces,

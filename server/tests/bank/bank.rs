@@ -157,7 +157,7 @@ impl Bank {
             store: store.clone(),
             issuer,
             receipts: receipts(receipt),
-            nonces: Nonces::new().expect("randomness"),
+            nonces: Arc::new(Nonces::new().expect("randomness")),
             pins,
             verifier: default_verifier(),
             #[allow(clippy::default_trait_access, reason = "the cache's type is the bank's own")]

@@ -29,6 +29,7 @@ mod contract;
 mod directory;
 mod headers;
 mod issue;
+mod mischief;
 mod rate;
 mod renewal_info;
 mod restore;
