@@ -393,11 +393,11 @@ impl From<PinError> for Error {
 
 impl Holder {
     /// The refusal of a request that this certificate signed, with what its token tells.
-    pub fn refused(&self, token: Token) -> Error {
+    pub fn refused(&self, token: Token, now: Time) -> Error {
         let role = self.subject.role;
         match token {
             Token::CertificateRevoked => {
-                Refused::CertificateRevoked { role, predecessor: self.predecessor.clone() }.into()
+                Refused::CertificateRevoked { role, predecessor: self.predecessor_at(now) }.into()
             }
             Token::CertificateSuperseded => {
                 Refused::CertificateSuperseded { successor: self.successor.clone() }.into()

@@ -214,10 +214,10 @@ pub trait Store: Send + Sync {
     /// Goes back to the predecessor, by a recovery session of it.
     fn roll_back(&self, undo: Undo, now: Time) -> Write<'_, OrderRow>;
 
-    /// Writes down what time alone has ended: certificates, sessions, reissues. Every transition looks
-    /// at the clock itself, so nothing depends on how often this runs. At most `limit` of each; the
-    /// answer is how many there were.
-    fn expire(&self, limit: u32, now: Time) -> Write<'_, u32>;
+    /// Tidies up: writes down when sessions were last used, and forgets at most `limit` sessions that
+    /// have been over for a day; the answer is how many. That a time has passed is written nowhere
+    /// (SPEC.md 10.5), so nothing depends on whether this runs.
+    fn tidy_up(&self, limit: u32, now: Time) -> Write<'_, u32>;
 
     /// Opens a reissue. The same id with the same content gives the same one, with `false`.
     fn open_reissue(

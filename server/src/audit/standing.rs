@@ -40,7 +40,8 @@ pub struct Standing {
     pub stopped: Vec<CertId>,
     /// Certificates that were revoked by a rollback: their predecessors count again.
     pub rolled_back: Vec<CertId>,
-    /// Reissues whose code may still be redeemed, or whose order is open.
+    /// Reissues whose code was neither redeemed nor taken back, whether its time is over or not, and
+    /// those whose order is open.
     pub open_reissues: Vec<ReissueId>,
 }
 

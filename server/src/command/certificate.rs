@@ -9,7 +9,6 @@ use koshin_protocol::cert_id::CertId;
 use koshin_server::clock::{Clock, System};
 use koshin_server::store::Store;
 use koshin_server::store::id::ContractId;
-use koshin_server::wire::certificate_state;
 use serde_json::json;
 
 use super::Global;
@@ -68,7 +67,7 @@ async fn show(store: &dyn Store, certificate: &CertId, output: Output) -> Result
     let (row, subject) = (&holder.certificate, &holder.subject);
     let pem =
         der::pem::encode_string("CERTIFICATE", LineEnding::LF, &row.der).map_err(Failure::fault)?;
-    let state = certificate_state(row, System.now()).as_str();
+    let state = row.shown(System.now()).as_str();
     let value = json!({
         "certID": row.cert_id.as_str(),
         "subject": subject.id.to_string(),

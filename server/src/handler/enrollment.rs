@@ -6,6 +6,7 @@ use koshin_protocol::json;
 use koshin_protocol::jwk::{PublicKey, Thumbprint};
 use koshin_protocol::jws::JwsError;
 use koshin_protocol::problem::Language;
+use koshin_protocol::state::reissue::Status;
 
 use super::pin::settle;
 use super::{order, session};
@@ -45,7 +46,7 @@ pub async fn create(
         pin,
         issued: None,
     };
-    if !is_pending(&reissue, now) {
+    if reissue.state.status(now) != Status::Pending {
         // The store knows which refusal it is; it comes before everything that follows here.
         let refused = enroll(payload.key_store.to_string(), Vec::new(), PinCheck::NotAsked);
         let placed = bank.store.enroll(refused, now).await?;
@@ -95,18 +96,5 @@ async fn bound(
         (Ok(()), Some(reissue)) => Ok(reissue),
         (Err(BindingError::Form), _) => Err(Error::Jws(JwsError::Certificate)),
         (Ok(()) | Err(BindingError::Refused), _) => Err(Error::EnrollmentRefused),
-    }
-}
-
-fn is_pending(reissue: &ReissueRow, now: koshin_protocol::time::Time) -> bool {
-    use koshin_protocol::state::reissue::Reissue;
-    match reissue.state {
-        Reissue::Pending(_) => now <= reissue.expires,
-        Reissue::Redeemed(_)
-        | Reissue::Completed
-        | Reissue::Failed
-        | Reissue::Canceled
-        | Reissue::Voided
-        | Reissue::Expired => false,
     }
 }

@@ -5,7 +5,7 @@ use koshin_protocol::csr::{Csr, CsrError};
 use koshin_protocol::empty::Empty;
 use koshin_protocol::order::{Cancel, Confirm, NewOrder, Rollback};
 use koshin_protocol::problem::{Language, Token};
-use koshin_protocol::state::certificate::{Use, Validity};
+use koshin_protocol::state::certificate::Use;
 use koshin_protocol::state::order::{Finality, Status};
 use koshin_protocol::time::Time;
 
@@ -215,8 +215,8 @@ pub async fn confirm(
 /// Stage `signer` for a certificate that is not the order's.
 fn admit_other(holder: &Holder, now: Time) -> Result<(), Error> {
     let certificate = &holder.certificate;
-    let validity = Validity::at(now, certificate.not_before, certificate.not_after);
-    certificate.state.admits(Use::Confirm, validity).map_err(|token| holder.refused(token))?;
+    let admitted = certificate.state.admits(Use::Confirm, certificate.validity(now));
+    admitted.map_err(|token| holder.refused(token, now))?;
     if holder.subject.disabled { Err(Error::SubjectDisabled) } else { Ok(()) }
 }
 

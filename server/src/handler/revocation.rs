@@ -4,7 +4,7 @@ use http::StatusCode;
 use koshin_protocol::directory::ProfileName;
 use koshin_protocol::jws::By;
 use koshin_protocol::revocation::{Revocation, RevokeCert};
-use koshin_protocol::state::certificate::{Use, Validity};
+use koshin_protocol::state::certificate::Use;
 
 use crate::bank::Bank;
 use crate::error::Error;
@@ -25,8 +25,8 @@ pub async fn create(bank: &Bank, request: Fresh) -> Result<Reply, Error> {
 async fn itself(bank: &Bank, request: &Authenticated<Holder>) -> Result<Reply, Error> {
     let (holder, now) = (request.principal(), request.now());
     let certificate = &holder.certificate;
-    let validity = Validity::at(now, certificate.not_before, certificate.not_after);
-    certificate.state.admits(Use::RevokeItself, validity).map_err(|token| holder.refused(token))?;
+    let admitted = certificate.state.admits(Use::RevokeItself, certificate.validity(now));
+    admitted.map_err(|token| holder.refused(token, now))?;
     if holder.subject.disabled {
         return Err(Error::SubjectDisabled);
     }

@@ -5,7 +5,7 @@ use koshin_protocol::environment::{Environment, supports};
 use koshin_protocol::pin::Pin;
 use koshin_protocol::problem::Token;
 use koshin_protocol::session::NewSession;
-use koshin_protocol::state::certificate::{Certificate, Use, Validity};
+use koshin_protocol::state::certificate::{Certificate, Use};
 use koshin_protocol::time::Time;
 use serde::Deserialize;
 
@@ -66,20 +66,26 @@ struct Declared {
 /// Stage `signer`: only for a recovery may the certificate be superseded.
 fn admit(holder: &Holder, purpose: Purpose, now: Time) -> Result<(), Error> {
     let certificate = &holder.certificate;
-    let validity = Validity::at(now, certificate.not_before, certificate.not_after);
     let wanted = match (purpose, certificate.state) {
         (Purpose::Recovery, Certificate::Superseded) => Use::RecoveryLogon,
         (Purpose::Renewal | Purpose::Recovery, _) => Use::Logon,
     };
-    certificate.state.admits(wanted, validity).map_err(|token| holder.refused(token))?;
+    let admitted = certificate.state.admits(wanted, certificate.validity(now));
+    admitted.map_err(|token| holder.refused(token, now))?;
     if holder.subject.disabled { Err(Error::SubjectDisabled) } else { Ok(()) }
 }
 
 /// The first checks of a recovery in stage `state` (SPEC.md 7.4): the store makes them again when it logs on.
 fn may_recover(bank: &Bank, holder: &Holder, now: Time) -> Result<(), Error> {
-    let (Certificate::Superseded, Some(rollback)) = (holder.certificate.state, holder.rollback)
-    else {
-        return Err(Refused::NotSuperseded.into());
+    let rollback = match (holder.certificate.state, holder.rollback) {
+        (Certificate::Superseded, Some(rollback)) => rollback,
+        // An import superseded it: there is no order to roll back.
+        (Certificate::Superseded, None) => {
+            return Err(holder.refused(Token::CertificateSuperseded, now));
+        }
+        (Certificate::Unconfirmed | Certificate::Current | Certificate::Revoked, _) => {
+            return Err(Refused::NotSuperseded.into());
+        }
     };
     let refused = |token| {
         Err(Refused::Order(OrderRefused {

@@ -273,6 +273,9 @@ pub enum ImportRefused {
     /// The subject has a current certificate already.
     #[error("the subject has another certificate that is current")]
     OtherCurrent,
+    /// A renewal of the subject's expired certificate is open: its new certificate may still be confirmed.
+    #[error("the subject's renewal is under way: revoke its expired certificate to end it")]
+    OrderOpen,
     /// The certificate has ended.
     #[error("the certificate has expired")]
     Expired,

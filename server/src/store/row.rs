@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use koshin_protocol::cert_id::CertId;
+use koshin_protocol::certificate_entry::CertificateState as ShownState;
 pub use koshin_protocol::contract::PinState;
 use koshin_protocol::jwk::Thumbprint;
 pub use koshin_protocol::revocation::Reason;
 pub use koshin_protocol::session::Purpose;
-use koshin_protocol::state::certificate::Certificate as CertificateState;
+use koshin_protocol::state::certificate::{Certificate as CertificateState, Validity};
 use koshin_protocol::state::order::Order as OrderState;
 pub use koshin_protocol::state::order::RollbackRight;
-use koshin_protocol::state::reissue::Reissue as ReissueState;
+use koshin_protocol::state::reissue::{Reissue as ReissueState, Status as ReissueStatus};
 pub use koshin_protocol::subject::Role;
 use koshin_protocol::time::{Period, Time};
 
@@ -35,7 +36,7 @@ pub struct CertificateRow {
     pub not_before: Time,
     /// Last second of its validity.
     pub not_after: Time,
-    /// What the registry says. `Current` does not look at the clock: compare `not_after` as well.
+    /// What the registry says, which does not look at the clock: see [`CertificateRow::shown`].
     pub state: CertificateState,
     /// How often its renewal was deferred.
     pub deferrals: u32,
@@ -43,6 +44,18 @@ pub struct CertificateRow {
     pub deferred_at: Option<Time>,
     /// The certificate itself.
     pub der: Arc<[u8]>,
+}
+
+impl CertificateRow {
+    /// Where `now` lies in its validity.
+    pub fn validity(&self, now: Time) -> Validity {
+        Validity::at(now, self.not_before, self.not_after)
+    }
+
+    /// The word for its state at `now`, `expired` included (SPEC.md 10.5).
+    pub fn shown(&self, now: Time) -> ShownState {
+        self.state.shown(self.validity(now))
+    }
 }
 
 /// A subject of a contract.
@@ -73,12 +86,21 @@ pub struct Holder {
     pub subject: SubjectRow,
     /// The newest confirmed certificate that descends from this one.
     pub successor: Option<CertId>,
-    /// Where this certificate was revoked by a cancel or a rollback: the current one to go back to.
-    pub predecessor: Option<CertId>,
+    /// Where this certificate was revoked by a cancel or a rollback: the one to go back to, which
+    /// nothing but time can have ended since, and the last second of its validity.
+    pub predecessor: Option<(CertId, Time)>,
     /// The open order of the subject.
     pub order: Option<OpenOrder>,
     /// What became of the right to go back to this certificate, where an order replaced it.
     pub rollback: Option<Rollback>,
+}
+
+impl Holder {
+    /// The current certificate to go back to at `now`, where a cancel or a rollback revoked this one.
+    pub fn predecessor_at(&self, now: Time) -> Option<CertId> {
+        let unexpired = self.predecessor.as_ref().filter(|(_, not_after)| now <= *not_after);
+        unexpired.map(|(cert_id, _)| cert_id.clone())
+    }
 }
 
 /// An order in `processing` or `valid`.
@@ -221,8 +243,16 @@ pub struct SubjectEntry {
     pub certificates: Vec<CertificateEntry>,
     /// Its open order.
     pub order: Option<OrderId>,
-    /// Its open reissue.
-    pub reissue: Option<ReissueId>,
+    /// Its reissue in `pending` or `redeemed`: see [`SubjectEntry::open_reissue`].
+    pub reissue: Option<(ReissueId, ReissueState)>,
+}
+
+impl SubjectEntry {
+    /// The reissue that is open at `now`: not one whose time is over.
+    pub fn open_reissue(&self, now: Time) -> Option<ReissueId> {
+        let open = self.reissue.filter(|(_, state)| state.status(now) != ReissueStatus::Expired);
+        open.map(|(id, _)| id)
+    }
 }
 
 /// A certificate on the status page.

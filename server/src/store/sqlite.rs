@@ -6,7 +6,6 @@
 
 mod backup;
 mod column;
-mod expire;
 mod order;
 #[cfg(debug_assertions)]
 mod plan;
@@ -20,6 +19,7 @@ mod schema;
 mod session;
 mod signer;
 mod standing;
+mod tidy;
 mod touch;
 mod transition;
 mod writer;
@@ -28,7 +28,6 @@ use std::path::{Path, PathBuf};
 
 use koshin_protocol::cert_id::CertId;
 use koshin_protocol::jwk::Thumbprint;
-use koshin_protocol::state::session::{Event, Session};
 use koshin_protocol::time::Time;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -176,10 +175,8 @@ impl Store for Sqlite {
     fn session(&self, session: SessionId, now: Time) -> Read<'_, Option<ActiveSession>> {
         self.read(|connection| {
             let found = read::session(connection, session, &self.touches)?;
-            Ok(found.map(|(session, _)| session).filter(|session| {
-                let state = Session::Active(signer::active(session));
-                state.step(Event::Looked { now }).is_ok_and(|looked| looked.state == state)
-            }))
+            let found = found.map(|(session, _)| session);
+            Ok(found.filter(|session| !signer::active(session).over(now)))
         })
     }
 
@@ -283,7 +280,7 @@ impl Store for Sqlite {
     }
 
     fn log_on(&self, log_on: LogOn, now: Time) -> Write<'_, LoggedOn> {
-        self.write(move |connection, touches| session::log_on(connection, touches, &log_on, now))
+        self.write(move |connection, _| session::log_on(connection, &log_on, now))
     }
 
     fn log_off(&self, session: SessionId, now: Time) -> Write<'_, ()> {
@@ -326,16 +323,15 @@ impl Store for Sqlite {
         self.write(move |connection, touches| order::roll_back(connection, touches, undo, now))
     }
 
-    fn expire(&self, limit: u32, now: Time) -> Write<'_, u32> {
+    fn tidy_up(&self, limit: u32, now: Time) -> Write<'_, u32> {
         let touched = self.touches.take();
         let writing = touched.clone();
-        let change = self.write(move |connection, touches| {
-            expire::expire(connection, &writing, touches, limit, now)
-        });
+        let change =
+            self.write(move |connection, _| tidy::tidy_up(connection, &writing, limit, now));
         Box::pin(async move {
-            let ended = change.await?;
+            let forgotten = change.await?;
             self.touches.written(&touched);
-            Ok(ended)
+            Ok(forgotten)
         })
     }
 

@@ -37,3 +37,7 @@ mod restore;
 mod attack;
 mod concurrency;
 mod foreign;
+mod wrong_clock;
+
+#[path = "../stored/mod.rs"]
+mod stored;

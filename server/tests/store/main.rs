@@ -16,3 +16,6 @@ mod reissue;
 mod restore;
 mod standing;
 mod superseded;
+
+#[path = "../stored/mod.rs"]
+mod stored;

@@ -88,15 +88,19 @@ async fn a_code_that_was_voided_canceled_or_expired_is_refused() {
     let canceled = bank.reissue(&user, Reason::KeyLost).await;
     let enroll = |id| bank.store.enroll(bank.enrollment(&user, id, bank.new_key()), bank.now());
     assert_eq!(token(enroll(voided.id).await), "enrollmentCanceled");
-    bank.store.cancel_reissue(canceled.id, Actor::Bank, bank.now()).await.expect("canceled");
+    let cancel = |id| bank.store.cancel_reissue(id, Actor::Bank, bank.now());
+    cancel(canceled.id).await.expect("canceled");
     assert_eq!(token(enroll(canceled.id).await), "enrollmentCanceled");
     let expired = bank.reissue(&user, Reason::KeyLost).await;
     bank.set(expired.expires.unix() + 1);
     assert_eq!(token(enroll(expired.id).await), "enrollmentExpired");
     assert_eq!(token(enroll(ReissueId::random()).await), "enrollmentRefused");
-    bank.store.expire(100, bank.now()).await.expect("time passes");
     let row = bank.store.reissue(expired.id).await.expect("read").expect("there");
-    assert_eq!(row.state, Reissue::Expired);
+    assert_eq!(row.state.status(bank.now()).as_str(), "expired");
+    assert!(matches!(row.state, Reissue::Pending(_)), "and that is written nowhere");
+    assert_eq!(token(cancel(expired.id).await), "reissueClosed");
+    bank.reissue(&user, Reason::KeyLost).await;
+    assert_eq!(token(enroll(expired.id).await), "enrollmentCanceled", "a newer one voids it, too");
     invariants::check(&bank);
 }
 

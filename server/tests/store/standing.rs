@@ -140,6 +140,29 @@ async fn a_code_that_was_given_up_after_the_backup_does_not_work_again_and_an_op
     after.store.enroll(again, after.now()).await.expect("its client goes on with its key");
 }
 
+// [STA-09] [DUR-30]
+#[tokio::test]
+async fn heads_that_were_exported_by_a_wrong_clock_end_no_code_and_forget_none_that_ended() {
+    let bank = bank().await;
+    let (gone, open) = (bank.person("Gone", Role::User).await, bank.user().await);
+    let canceled = bank.reissue(&gone, Reason::KeyLost).await;
+    let kept = bank.reissue(&open, Reason::KeyLost).await;
+    let backup = bank.backup().await;
+    bank.store.cancel_reissue(canceled.id, Actor::Bank, bank.now()).await.expect("canceled");
+    let ahead = 730 * crate::bank::DAY;
+    bank.wait(ahead);
+    let heads = bank.export().await;
+    // The bank that restores has the wrong clock, too.
+    let (after, notes) = bank.restored(&backup, &[], Some(&heads)).await;
+    let ended = Note::ReissueEnded { reissue: canceled.id, subject: named(&gone) };
+    assert_eq!(notes, [ended]);
+    after.wait(-ahead);
+    let stolen = after.enrollment(&gone, canceled.id, bank.new_key());
+    assert_eq!(token(after.store.enroll(stolen, after.now()).await), "enrollmentCanceled");
+    let enroll = after.enrollment(&open, kept.id, bank.new_key());
+    after.store.enroll(enroll, after.now()).await.expect("as before");
+}
+
 // [DUR-29] [DUR-30]
 #[tokio::test]
 async fn operators_disabled_after_the_backup_are_so_again_and_accept_no_loss() {

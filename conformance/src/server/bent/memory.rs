@@ -176,7 +176,7 @@ impl Store for Forgetful {
         issue_failed(order: OrderId, reason: String, now: Time) -> Write<OrderRow>;
         confirm_order(confirm: Confirm, now: Time) -> Write<OrderRow>;
         roll_back(undo: Undo, now: Time) -> Write<OrderRow>;
-        expire(limit: u32, now: Time) -> Write<u32>;
+        tidy_up(limit: u32, now: Time) -> Write<u32>;
         open_reissue(reissue: NewReissue, by: Actor, now: Time) -> Write<(ReissueRow, bool)>;
         cancel_reissue(reissue: ReissueId, by: Actor, now: Time) -> Write<ReissueRow>;
         enroll(enroll: Enroll, now: Time) -> Write<Placed>;

@@ -4,7 +4,7 @@ use koshin_protocol::cert_id::CertId;
 use koshin_protocol::jwk::Thumbprint;
 use koshin_protocol::state::certificate::Certificate as CertificateState;
 use koshin_protocol::state::order::{
-    Cause, Completed, Invalid, Kind, Order, Predecessor, Processing, RollbackRight, Status, Valid,
+    Cause, Completed, Invalid, Kind, Order, Processing, RollbackRight, Status, Valid,
 };
 use koshin_protocol::state::reissue::{Pending, Redeemed, Reissue, Revocation};
 use koshin_protocol::state::session::Purpose;
@@ -150,7 +150,6 @@ texts! {
         Current = "current",
         Superseded = "superseded",
         Revoked = "revoked",
-        Expired = "expired",
     }
     Reason {
         KeyCompromise = "keyCompromise",
@@ -171,7 +170,6 @@ texts! {
 /// The columns of an order that hold its state.
 pub(super) struct OrderColumns {
     pub(super) state: &'static str,
-    pub(super) predecessor_expired: Option<bool>,
     pub(super) rollback: Option<&'static str>,
     pub(super) rollback_until: Option<i64>,
     pub(super) cause: Option<&'static str>,
@@ -181,18 +179,11 @@ impl OrderColumns {
     pub(super) fn of(order: &Order) -> Self {
         let mut columns = Self {
             state: order.status().as_str(),
-            predecessor_expired: None,
             rollback: None,
             rollback_until: None,
             cause: None,
         };
         match order {
-            Order::Processing(Processing { kind }) | Order::Valid(Valid { kind }) => match kind {
-                Kind::Renewal { predecessor } => {
-                    columns.predecessor_expired = Some(*predecessor == Predecessor::Expired);
-                }
-                Kind::Enrollment => {}
-            },
             Order::Completed(Completed { rollback }) => match rollback {
                 RollbackRight::Until(until) => {
                     columns.rollback = Some("until");
@@ -202,7 +193,7 @@ impl OrderColumns {
                 RollbackRight::Disabled => columns.rollback = Some("disabled"),
             },
             Order::Invalid(Invalid { cause }) => columns.cause = Some(cause.text()),
-            Order::Canceled | Order::RolledBack => {}
+            Order::Processing(_) | Order::Valid(_) | Order::Canceled | Order::RolledBack => {}
         }
         columns
     }
@@ -213,11 +204,8 @@ pub(super) fn order_state(row: &Row<'_>) -> rusqlite::Result<Order> {
     let status: Status =
         text(row, "order_state", |text| text.parse().map_err(FromSqlError::other))?;
     let kind = || -> rusqlite::Result<Kind> {
-        Ok(match row.get::<_, Option<bool>>("predecessor_expired")? {
-            Some(true) => Kind::Renewal { predecessor: Predecessor::Expired },
-            Some(false) => Kind::Renewal { predecessor: Predecessor::Unexpired },
-            None => Kind::Enrollment,
-        })
+        let reissue: Option<ReissueId> = row.get("reissue")?;
+        Ok(reissue.map_or(Kind::Renewal, |_| Kind::Enrollment))
     };
     Ok(match status {
         Status::Processing => Order::Processing(Processing { kind: kind()? }),
@@ -248,7 +236,6 @@ pub(super) fn reissue_text(reissue: &Reissue) -> &'static str {
         Reissue::Failed => "failed",
         Reissue::Canceled => "canceled",
         Reissue::Voided => "voided",
-        Reissue::Expired => "expired",
     }
 }
 
@@ -275,7 +262,6 @@ pub(super) fn reissue_state(row: &Row<'_>) -> rusqlite::Result<Reissue> {
             "failed" => Reissue::Failed,
             "canceled" => Reissue::Canceled,
             "voided" => Reissue::Voided,
-            "expired" => Reissue::Expired,
             _ => return Err(FromSqlError::InvalidType),
         })
     })

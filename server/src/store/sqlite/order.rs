@@ -1,8 +1,8 @@
 //! Orders: placing, issuing, canceling, confirming, rolling back (SPEC.md 7.8 to 7.14, 10.1).
 
 use koshin_protocol::cert_id::CertId;
-use koshin_protocol::state::certificate::{Use, Validity};
-use koshin_protocol::state::order::{Effect, Event, Order};
+use koshin_protocol::state::certificate::Use;
+use koshin_protocol::state::order::{Effect, Event, Order, Predecessor};
 use koshin_protocol::state::session::Need;
 use koshin_protocol::time::Time;
 use rusqlite::{Connection, Row, params};
@@ -60,9 +60,9 @@ pub(super) fn place(
     if now < place.window_opens {
         return Err(Refused::TooEarly { opens: place.window_opens }.into());
     }
-    let validity = Validity::at(now, holder.certificate.not_before, holder.certificate.not_after);
+    let validity = holder.certificate.validity(now);
     let placed = Order::renewal(holder.certificate.state, validity)
-        .map_err(|token| signer::refused(holder, token))?;
+        .map_err(|token| signer::refused(holder, token, now))?;
     run(connection, now, "orderPlaced", signer::principal(&session), |transition| {
         let new = New {
             id: place.order,
@@ -103,8 +103,8 @@ const TAKE_KEY: &str =
     "INSERT INTO taken_key (thumbprint, taken) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
 const INSERT_ORDER: &str = "
     INSERT INTO orders (id, subject, replaces, reissue, key, key_store, environment, csr, created,
-                        entered, state, predecessor_expired)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11)";
+                        entered, state)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10)";
 const INSERT_CERTIFICATE: &str = "
     INSERT INTO certificate (cert_id, issuer, serial, fingerprint, key, subject, from_order,
                              not_before, not_after, state, stored, der)
@@ -152,8 +152,7 @@ impl Transition<'_> {
                 new.environment,
                 new.csr,
                 Sql(self.now),
-                columns.state,
-                columns.predecessor_expired
+                columns.state
             ],
         )?;
         let line = self.order(new.id)?;
@@ -357,7 +356,8 @@ pub(super) fn cancel(
             return Err(Refused::NotFound.into());
         }
         key_fits(&line, undo)?;
-        transition.event_of(&line, Event::Cancel)?;
+        let predecessor = Predecessor::at(now, line.replaces_not_after);
+        transition.event_of(&line, Event::Cancel { predecessor })?;
         Ok(read::order_that_is(connection, line.id)?)
     })
 }

@@ -121,7 +121,7 @@ fn complete(connection: &Connection, held: Option<Held>) -> Result<Option<Held>,
         CertificateState::Revoked => {
             held.holder.predecessor = undone(connection, held.row)?;
         }
-        CertificateState::Unconfirmed | CertificateState::Current | CertificateState::Expired => {}
+        CertificateState::Unconfirmed | CertificateState::Current => {}
     }
     Ok(Some(held))
 }
@@ -142,7 +142,8 @@ const CURRENT: &str = "
     SELECT cert_id FROM certificate
     WHERE subject = (SELECT subject FROM certificate WHERE id = ?1) AND state = 'current'";
 
-/// The subject's current certificate, or the newest that descends from this one (SES-07).
+/// The subject's current certificate, or the newest that descends from this one (SES-07). A current one
+/// that has expired is the newest, too: whatever superseded this one, it came last.
 fn descendant(connection: &Connection, row: i64) -> Result<Option<CertId>, StoreError> {
     let read = |row: &Row<'_>| Ok(row.get::<_, Sql<CertId>>(0)?.0);
     match one(connection, CURRENT, [row], read)? {
@@ -170,14 +171,16 @@ fn rollback(connection: &Connection, row: i64) -> Result<Option<Rollback>, Store
 }
 
 const UNDONE: &str = "
-    SELECT p.cert_id FROM certificate AS c
+    SELECT p.cert_id, p.not_after FROM certificate AS c
     JOIN orders AS o ON o.id = c.from_order
     JOIN certificate AS p ON p.id = o.replaces
     WHERE c.id = ?1 AND o.state IN ('canceled', 'rolledBack') AND p.state = 'current'";
 
-/// The current certificate to go back to, where a cancel or a rollback revoked this one.
-fn undone(connection: &Connection, row: i64) -> Result<Option<CertId>, StoreError> {
-    one(connection, UNDONE, [row], |row| Ok(row.get::<_, Sql<CertId>>(0)?.0))
+/// The certificate to go back to and its notAfter, where a cancel or a rollback revoked this one.
+fn undone(connection: &Connection, row: i64) -> Result<Option<(CertId, Time)>, StoreError> {
+    one(connection, UNDONE, [row], |row| {
+        Ok((row.get::<_, Sql<CertId>>(0)?.0, row.get::<_, Sql<Time>>(1)?.0))
+    })
 }
 
 fn certificate_row(row: &Row<'_>) -> rusqlite::Result<CertificateRow> {
@@ -256,8 +259,8 @@ macro_rules! order {
             "SELECT o.id AS order_id, o.subject AS order_subject, s.role AS order_role,
                     s.contract, o.reissue,
                     o.key AS order_key, o.key_store AS order_key_store, o.csr, o.created, o.entered,
-                    o.state AS order_state, o.predecessor_expired, o.rollback, o.rollback_until,
-                    o.cause, o.reserved_serial, o.reserved_tbs, s.name_der,
+                    o.state AS order_state, o.rollback, o.rollback_until, o.cause,
+                    o.reserved_serial, o.reserved_tbs, s.name_der,
                     p.cert_id AS replaces_id, p.not_after AS replaces_not_after, ",
             certificate!(),
             " FROM orders AS o
@@ -360,8 +363,9 @@ const CERTIFICATES: &str = concat!(
 );
 const OPEN_ORDER: &str =
     "SELECT id FROM orders WHERE subject = ?1 AND state IN ('processing', 'valid')";
-const OPEN_REISSUE: &str =
-    "SELECT id FROM reissue WHERE subject = ?1 AND state IN ('pending', 'redeemed')";
+const OPEN_REISSUE: &str = "
+    SELECT id, reason, expires, state FROM reissue
+    WHERE subject = ?1 AND state IN ('pending', 'redeemed')";
 
 /// The status page of a contract, of all its subjects or one. To be read in one transaction.
 pub(super) fn contract(
@@ -392,7 +396,9 @@ fn subject_entry(connection: &Connection, subject: SubjectRow) -> Result<Subject
     Ok(SubjectEntry {
         certificates: all(connection, CERTIFICATES, [subject.id], entry)?,
         order: one(connection, OPEN_ORDER, [subject.id], |row| row.get(0))?,
-        reissue: one(connection, OPEN_REISSUE, [subject.id], |row| row.get(0))?,
+        reissue: one(connection, OPEN_REISSUE, [subject.id], |row| {
+            Ok((row.get("id")?, reissue_state(row)?))
+        })?,
         subject,
     })
 }

@@ -2,15 +2,17 @@
 
 use koshin_protocol::cert_id::CertId;
 use koshin_protocol::state::session::Need;
+use koshin_protocol::state::{certificate, order};
 use koshin_protocol::time::Time;
 use rusqlite::{Connection, params};
 
 use super::column::{Sql, Text, all, execute, one};
 use super::read;
+use super::revocation::Cause;
 use super::session::pin_verified;
 use super::signer::{self, Deed};
 use super::touch::Touches;
-use super::transition::run;
+use super::transition::{Transition, run};
 use crate::audit::{Chain, Principal};
 use crate::store::change::{
     Actor, Attempt, Import, ImportOutcome, ImportRefused, NewContract, NewSubject, PinCheck,
@@ -350,6 +352,8 @@ pub(super) fn import(
 
 const CURRENT: &str =
     "SELECT id, not_after FROM certificate WHERE subject = ?1 AND state = 'current'";
+const OPEN_ORDER: &str =
+    "SELECT 1 FROM orders WHERE replaces = ?1 AND state IN ('processing', 'valid')";
 const SERIAL: &str = "SELECT 1 FROM certificate WHERE cert_id = ?1";
 const LISTED: &str = "SELECT 1 FROM revocation WHERE issuer = ?1 AND serial = ?2";
 const INSERT_CERTIFICATE: &str = "
@@ -409,8 +413,13 @@ fn import_one(
     let current = one(connection, CURRENT, [subject], |row| {
         Ok((row.get::<_, i64>(0)?, row.get::<_, Sql<Time>>(1)?.0))
     })?;
-    if current.is_some_and(|(_, not_after)| now <= not_after) {
-        return refused(ImportRefused::OtherCurrent);
+    if let Some((former, not_after)) = current {
+        if now <= not_after {
+            return refused(ImportRefused::OtherCurrent);
+        }
+        if one(connection, OPEN_ORDER, [former], |row| row.get::<_, i64>(0))?.is_some() {
+            return refused(ImportRefused::OrderOpen);
+        }
     }
     let key = certificate.key().thumbprint();
     let key_taken: Option<i64> = one(connection, KEY, [Sql(key)], |row| row.get(0))?;
@@ -418,8 +427,8 @@ fn import_one(
         return refused(ImportRefused::KeyReused);
     }
     run(connection, now, "certificateImported", by, |transition| {
-        if let Some((row, _)) = current {
-            transition.settle(row)?;
+        if let Some((former, _)) = current {
+            transition.supersede_by_import(former)?;
         }
         if subject_created {
             execute(
@@ -458,6 +467,18 @@ fn import_one(
         transition.entry(Chain::Contract(import.contract)).say("subject", subject.to_string());
         Ok(ImportOutcome::Imported { subject, subject_created })
     })
+}
+
+impl Transition<'_> {
+    /// Another certificate takes the place of one that has expired, as a renewal of it would: its holder
+    /// is told the other one, and what brought it cannot be rolled back any more.
+    fn supersede_by_import(&mut self, former: i64) -> Result<(), Failure> {
+        let line = self.certificate(former)?;
+        if let Some(own) = line.from_order {
+            self.order_event(own, order::Event::SuccessorOrdered)?;
+        }
+        self.certificate_event(former, certificate::Event::Superseded, Cause::OrderEnded)
+    }
 }
 
 const KEY: &str = "SELECT 1 FROM taken_key WHERE thumbprint = ?1";

@@ -151,8 +151,7 @@ pub(super) fn cancel(
     let subject = read::subject(connection, there.subject)?.ok_or(Refused::NotFound)?;
     deed.administers(&subject).map_err(|_| Refused::NotFound)?;
     run(connection, now, "reissueCanceled", deed.principal, |transition| {
-        transition.reissue_event(id, Event::Looked { now })?;
-        transition.reissue_event(id, Event::Cancel)?;
+        transition.reissue_event(id, Event::Cancel { now })?;
         Ok(read::reissue(connection, id)?.ok_or(Refused::NotFound)?)
     })
 }

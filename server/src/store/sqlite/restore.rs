@@ -13,7 +13,6 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use koshin_protocol::base64url;
-use koshin_protocol::state::session;
 use koshin_protocol::time::Time;
 use rusqlite::{Connection, params};
 use thiserror::Error;
@@ -28,7 +27,6 @@ use super::{backup, heads, registry, signer};
 use crate::audit::{
     AuditRecord, Chain, Export, Head, Principal, PublishedCrl, Standing, Tampered, Verification,
 };
-use crate::store::id::{ContractId, SessionId};
 use crate::store::latest_crl::LatestCrl;
 use crate::store::{Failure, StoreError};
 
@@ -266,11 +264,12 @@ impl Again<'_> {
                 differences.apply(transition, report)
             })?;
         }
+        let forgotten = forget_sessions(connection)?;
         self.run(connection, "restored", |transition, report| {
             let entry = transition.entry(Chain::Bank);
             entry.say("revokedAgain", report.revoked().len());
             entry.say("chainsWithLoss", report.lost.len());
-            end_sessions(transition)?;
+            entry.say("sessionsForgotten", forgotten);
             transition.connection.execute("DELETE FROM backup", []).map_err(StoreError::from)?;
             Ok(())
         })?;
@@ -306,23 +305,10 @@ fn take_number(connection: &Connection, crl: &LatestCrl) -> Result<(), StoreErro
     Ok(())
 }
 
-/// Ends every session: nobody knows which of them ended since the backup.
-fn end_sessions(transition: &mut Transition<'_>) -> Result<(), Failure> {
-    let mut statement = transition
-        .connection
-        .prepare(
-            "SELECT n.id, s.contract FROM session AS n JOIN subject AS s ON s.id = n.subject
-             WHERE n.ended IS NULL",
-        )
-        .map_err(StoreError::from)?;
-    let sessions: Vec<(SessionId, ContractId)> = statement
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
-        .and_then(Iterator::collect)
-        .map_err(StoreError::from)?;
-    for (session, contract) in sessions {
-        transition.end_session(contract, session, session::Reason::Absolute)?;
-    }
-    Ok(())
+/// Forgets every session: nobody knows which of them ended since the backup. Whoever has one logs on
+/// again.
+fn forget_sessions(connection: &Connection) -> Result<usize, StoreError> {
+    Ok(connection.execute("DELETE FROM session", [])?)
 }
 
 const RECORDS: &str = "SELECT sequence, record, hash FROM audit WHERE chain = ?1 ORDER BY sequence";

@@ -2,7 +2,7 @@
 
 use koshin_protocol::state::certificate::{Certificate, Use};
 use koshin_protocol::state::order::{self, Offer};
-use koshin_protocol::state::session::{Event, Need, Reason, Session};
+use koshin_protocol::state::session::{Need, Reason};
 use koshin_protocol::time::{Period, Time};
 use rusqlite::{Connection, params};
 
@@ -13,7 +13,7 @@ use super::touch::Touches;
 use super::transition::{OrderLine, Transition, run};
 use crate::audit::Chain;
 use crate::store::change::{LogOn, LoggedOn, PinCheck};
-use crate::store::id::{OrderId, SessionId, SubjectId};
+use crate::store::id::{ContractId, OrderId, SessionId, SubjectId};
 use crate::store::row::{ActiveSession, Purpose};
 use crate::store::{Failure, PIN_ATTEMPTS, Refused};
 
@@ -26,7 +26,6 @@ const INSERT: &str = "
 /// Logs on.
 pub(super) fn log_on(
     connection: &Connection,
-    touches: &Touches,
     log_on: &LogOn,
     now: Time,
 ) -> Result<LoggedOn, Failure> {
@@ -40,11 +39,11 @@ pub(super) fn log_on(
             Purpose::Renewal => signer::admit(holder, Use::Logon, now)?,
             Purpose::Recovery => {
                 signer::admit(holder, Use::RecoveryLogon, now)?;
-                may_roll_back(transition, *row, log_on.rollback_within)?;
+                may_roll_back(transition, &held, log_on.rollback_within)?;
             }
         }
         pin_verified(connection, holder.subject.id, &log_on.pin)?;
-        transition.end_former(touches, *row)?;
+        transition.end_former(contract, *row)?;
         let confirmed = match log_on.purpose {
             Purpose::Renewal => transition.first_use(&held, log_on.rollback_within)?,
             Purpose::Recovery => None,
@@ -90,13 +89,17 @@ const COMPLETED_ORDER: &str = "SELECT id FROM orders WHERE replaces = ?1 AND sta
 /// Refuses a recovery logon that could not roll back (SES-05, SES-06).
 fn may_roll_back(
     transition: &Transition<'_>,
-    row: i64,
+    held: &Held,
     within: Option<Period>,
 ) -> Result<(), Failure> {
     use koshin_protocol::problem::Token;
     use koshin_protocol::state::order::{Completed, Order, RollbackRight};
-    let order = one(transition.connection, COMPLETED_ORDER, [row], |row| row.get(0))?;
-    let Some(order) = order else { return Err(Refused::NotAuthorized.into()) };
+    let order = one(transition.connection, COMPLETED_ORDER, [held.row], |row| row.get(0))?;
+    let Some(order) = order else {
+        // An import superseded it: there is no order to roll back.
+        let token = Token::CertificateSuperseded;
+        return Err(signer::refused(&held.holder, token, transition.now).into());
+    };
     let line = transition.order(order)?;
     let token = match (line.state, within) {
         (_, None) => Token::RollbackDisabled,
@@ -125,27 +128,12 @@ const RIGHT: &str = "SELECT 1 FROM orders WHERE id = ?1 AND rollback = 'until'";
 
 impl Transition<'_> {
     /// Ends the session that the certificate has.
-    fn end_former(&mut self, touches: &Touches, row: i64) -> Result<(), Failure> {
+    fn end_former(&mut self, contract: ContractId, row: i64) -> Result<(), Failure> {
         let former: Option<SessionId> = one(self.connection, ACTIVE, [row], |row| row.get(0))?;
-        let Some(former) = former else { return Ok(()) };
-        let Some((session, _)) = read::session(self.connection, former, touches)? else {
-            return Ok(());
-        };
-        self.end_by_time_or(&session, Reason::NewLogon)
-    }
-
-    /// Ends a session for the reason that its time ran out, if it did, or else for the other.
-    pub(super) fn end_by_time_or(
-        &mut self,
-        session: &ActiveSession,
-        other: Reason,
-    ) -> Result<(), Failure> {
-        let state = Session::Active(signer::active(session));
-        let state =
-            state.step(Event::Looked { now: self.now }).map_or(state, |looked| looked.state);
-        let state = state.step(Event::End(other)).map_or(state, |ended| ended.state);
-        let Session::Ended(ended) = state else { return Ok(()) };
-        self.end_session(session.holder.subject.contract, session.id, ended.reason)
+        match former {
+            Some(former) => self.end_session(contract, former, Reason::NewLogon),
+            None => Ok(()),
+        }
     }
 
     /// The first logon with a certificate confirms its order; the next ends the right to roll back.
@@ -170,16 +158,13 @@ impl Transition<'_> {
                 }
                 Ok(None)
             }
-            Certificate::Superseded | Certificate::Revoked | Certificate::Expired => Ok(None),
+            Certificate::Superseded | Certificate::Revoked => Ok(None),
         }
     }
 
     /// What policy grants to an order that completes now.
     pub(super) fn offer(&self, order: &OrderLine, within: Option<Period>) -> Offer {
-        match (within.and_then(|within| self.now.checked_add(within)), order.replaces_not_after) {
-            (Some(until), Some(not_after)) => Offer::Until(until.min(not_after)),
-            (Some(_) | None, Some(_) | None) => Offer::Disabled,
-        }
+        Offer::at(self.now, within, order.replaces_not_after)
     }
 }
 

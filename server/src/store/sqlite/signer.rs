@@ -2,7 +2,7 @@
 //! transaction that acts on it.
 
 use koshin_protocol::problem::Token;
-use koshin_protocol::state::certificate::{Use, Validity};
+use koshin_protocol::state::certificate::Use;
 use koshin_protocol::state::session::{Active, Event, Need, Session};
 use koshin_protocol::time::Time;
 use rusqlite::Connection;
@@ -19,13 +19,13 @@ use crate::store::{Failure, OperatorRefused, OrderRefused, Refused};
 /// Refuses what the certificate's state, its validity or its subject forbids.
 pub(super) fn admit(holder: &Holder, purpose: Use, now: Time) -> Result<(), Refused> {
     let certificate = &holder.certificate;
-    let validity = Validity::at(now, certificate.not_before, certificate.not_after);
-    certificate.state.admits(purpose, validity).map_err(|token| refused(holder, token))?;
+    let admitted = certificate.state.admits(purpose, certificate.validity(now));
+    admitted.map_err(|token| refused(holder, token, now))?;
     if holder.subject.disabled { Err(Refused::SubjectDisabled) } else { Ok(()) }
 }
 
 /// A token about a certificate, with what belongs to it.
-pub(super) fn refused(holder: &Holder, token: Token) -> Refused {
+pub(super) fn refused(holder: &Holder, token: Token, now: Time) -> Refused {
     let role = holder.subject.role;
     match token {
         Token::CertificateNotYetValid => {
@@ -33,7 +33,7 @@ pub(super) fn refused(holder: &Holder, token: Token) -> Refused {
         }
         Token::CertificateExpired => Refused::CertificateExpired { role },
         Token::CertificateRevoked => {
-            Refused::CertificateRevoked { role, predecessor: holder.predecessor.clone() }
+            Refused::CertificateRevoked { role, predecessor: holder.predecessor_at(now) }
         }
         Token::CertificateSuperseded => {
             Refused::CertificateSuperseded { successor: holder.successor.clone() }
@@ -54,9 +54,9 @@ pub(super) fn refused(holder: &Holder, token: Token) -> Refused {
 }
 
 /// The same, of a certificate by its row.
-pub(super) fn refused_row(connection: &Connection, row: i64, token: Token) -> Failure {
+pub(super) fn refused_row(connection: &Connection, row: i64, token: Token, now: Time) -> Failure {
     match read::holder_by_row(connection, row) {
-        Ok(held) => refused(&held.holder, token).into(),
+        Ok(held) => refused(&held.holder, token, now).into(),
         Err(fault) => fault.into(),
     }
 }
@@ -78,7 +78,7 @@ pub(super) fn session(
     }
     let holder = &session.holder;
     if now > holder.certificate.not_after {
-        return Err(refused(holder, Token::CertificateExpired).into());
+        return Err(refused(holder, Token::CertificateExpired, now).into());
     }
     if holder.subject.disabled {
         return Err(Refused::SubjectDisabled.into());

@@ -19,9 +19,10 @@ const OPERATORS: &str = "SELECT name FROM operator WHERE disabled IS NOT NULL OR
 const LOCKED: &str =
     "SELECT id FROM subject AS listed INDEXED BY subject_is_locked WHERE pin_attempts = 5";
 const PINS: &str = "SELECT id, pin_set FROM subject WHERE pin_set >= ?1";
+// Those whose time is over, too: a clock that is wrong ends none of them.
 const REISSUES: &str = "
     SELECT id FROM reissue AS listed INDEXED BY subject_has_one_open_reissue
-    WHERE state IN ('pending', 'redeemed') AND (state = 'redeemed' OR expires >= ?1)";
+    WHERE state IN ('pending', 'redeemed')";
 
 // Few are revoked, many are superseded.
 const STOPPED: &str = "
@@ -70,6 +71,6 @@ pub(super) fn read(connection: &Connection, now: Time) -> Result<Standing, Store
         pins_set: pins.into_iter().collect(),
         stopped: cert_ids(STOPPED)?,
         rolled_back: cert_ids(ROLLED_BACK)?,
-        open_reissues: all(connection, REISSUES, [Sql(now)], |row| row.get(0))?,
+        open_reissues: all(connection, REISSUES, [], |row| row.get(0))?,
     })
 }

@@ -130,7 +130,7 @@ fn list(
         Some(_) | None => Reason::Unspecified,
     };
     match there {
-        Certificate::Revoked | Certificate::Expired => {}
+        Certificate::Revoked => {}
         Certificate::Unconfirmed | Certificate::Current | Certificate::Superseded => {
             transition.certificate_event(row, Event::Revoked, Cause::Asked(reason))?;
             let revoked = named(transition, row)?;
@@ -174,7 +174,7 @@ pub(super) fn stop_again(
                 transition.certificate_event(row, Event::Revoked, cause)?;
                 report.notes.push(Note::Stopped(named(transition, row)?));
             }
-            Certificate::Superseded | Certificate::Revoked | Certificate::Expired => {}
+            Certificate::Superseded | Certificate::Revoked => {}
         }
     }
     Ok(())
@@ -217,8 +217,7 @@ pub(super) fn supersede_again(
                 }
             }
             (Certificate::Superseded, _) => end_right(transition, row)?,
-            (Certificate::Unconfirmed, None) | (Certificate::Revoked | Certificate::Expired, _) => {
-            }
+            (Certificate::Unconfirmed, None) | (Certificate::Revoked, _) => {}
         }
     }
     Ok(())

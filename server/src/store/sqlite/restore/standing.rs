@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::hash::Hash;
 
-use koshin_protocol::state::reissue::Event;
+use koshin_protocol::state::reissue::{Event, Status};
 use koshin_protocol::time::Time;
 use rusqlite::params;
 
@@ -25,7 +25,6 @@ const DISABLE_CONTRACT: &str = "UPDATE contract SET disabled = 1 WHERE id = ?1";
 const DISABLE_SUBJECT: &str = "UPDATE subject SET disabled = 1 WHERE id = ?1";
 const LOCK: &str = "UPDATE subject SET pin_attempts = 5 WHERE id = ?1 AND pin_hash IS NOT NULL";
 const PIN_SET: &str = "SELECT pin_set FROM subject WHERE id = ?1";
-const PENDING: &str = "SELECT subject FROM reissue WHERE id = ?1 AND state = 'pending'";
 const ENABLED: &str = "SELECT 1 FROM operator WHERE name = ?1 AND disabled IS NULL";
 const OTHERS: &str = "SELECT count(*) FROM operator WHERE name <> ?1 AND disabled IS NULL";
 const DISABLE_OPERATOR: &str = "UPDATE operator SET disabled = ?2 WHERE name = ?1";
@@ -148,12 +147,21 @@ impl<'a> Differences<'a> {
         report: &mut RestoreReport,
     ) -> Result<(), Failure> {
         for reissue in only(&self.backup.open_reissues, &self.heads.open_reissues) {
-            // What was redeemed in the backup has an order, and perhaps the subject's newest certificate.
-            let subject: Option<SubjectId> =
-                one(transition.connection, PENDING, [reissue], |row| row.get(0))?;
-            let Some(subject) = subject else { continue };
-            if let Some(subject) = self.subject(transition, subject)? {
-                transition.reissue_event(reissue, Event::Cancel)?;
+            let Some(line) = transition.find_reissue(reissue)? else { continue };
+            let now = transition.now;
+            let event = match line.state.status(now) {
+                Status::Pending => Event::Cancel { now },
+                // Its time may be over by a clock that is wrong.
+                Status::Expired => Event::Void,
+                // What was redeemed in the backup has an order, and perhaps the subject's newest certificate.
+                Status::Redeemed
+                | Status::Completed
+                | Status::Failed
+                | Status::Canceled
+                | Status::Voided => continue,
+            };
+            if let Some(subject) = self.subject(transition, line.subject)? {
+                transition.reissue_event(reissue, event)?;
                 report.notes.push(Note::ReissueEnded { reissue, subject: named(subject) });
             }
         }

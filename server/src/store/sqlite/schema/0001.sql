@@ -1,4 +1,5 @@
 -- Times are seconds since 1970-01-01T00:00:00Z. Ids are 16 bytes, fingerprints and thumbprints 32.
+-- Nothing here says that a time has passed: whoever looks compares it with the clock.
 
 CREATE TABLE contract (
     id        BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
@@ -47,9 +48,7 @@ CREATE TABLE certificate (
     not_before    INTEGER NOT NULL,
     not_after     INTEGER NOT NULL,
     state         TEXT NOT NULL
-                  CHECK (state IN ('unconfirmed', 'current', 'superseded', 'revoked', 'expired')),
-    -- That its validity is over was told to it and to the order that replaces it.
-    expiry_told   INTEGER NOT NULL DEFAULT 0 CHECK (expiry_told IN (0, 1)),
+                  CHECK (state IN ('unconfirmed', 'current', 'superseded', 'revoked')),
     deferrals     INTEGER NOT NULL DEFAULT 0,
     deferred_at   INTEGER,
     stored        INTEGER NOT NULL,
@@ -66,7 +65,6 @@ CREATE UNIQUE INDEX subject_has_one_current ON certificate (subject) WHERE state
 CREATE UNIQUE INDEX subject_has_one_unconfirmed ON certificate (subject) WHERE state = 'unconfirmed';
 CREATE INDEX certificate_of_subject ON certificate (subject, not_before);
 CREATE INDEX certificate_to_list ON certificate (issuer, not_after) WHERE state = 'superseded';
-CREATE INDEX certificate_to_expire ON certificate (not_after) WHERE expiry_told = 0;
 
 CREATE TABLE orders (
     id               BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
@@ -82,8 +80,6 @@ CREATE TABLE orders (
     entered          INTEGER NOT NULL,
     state            TEXT NOT NULL CHECK (state IN
                      ('processing', 'valid', 'completed', 'canceled', 'invalid', 'rolledBack')),
-    -- Of a renewal in processing or valid: whether its predecessor is past its notAfter.
-    predecessor_expired  INTEGER CHECK (predecessor_expired IN (0, 1)),
     -- Of completed.
     rollback         TEXT CHECK (rollback IN ('until', 'ended', 'disabled')),
     rollback_until   INTEGER,
@@ -99,7 +95,6 @@ CREATE TABLE orders (
     CHECK ((state = 'completed') = (rollback IS NOT NULL)),
     CHECK ((rollback IS 'until') = (rollback_until IS NOT NULL)),
     CHECK ((state = 'invalid') = (cause IS NOT NULL)),
-    CHECK ((state IN ('processing', 'valid') AND replaces IS NOT NULL) = (predecessor_expired IS NOT NULL)),
     CHECK ((reserved_serial IS NULL) = (reserved_tbs IS NULL))
 ) STRICT, WITHOUT ROWID;
 
@@ -133,7 +128,6 @@ CREATE TABLE session (
 
 CREATE UNIQUE INDEX certificate_has_one_session ON session (certificate) WHERE ended IS NULL;
 CREATE INDEX session_of_subject ON session (subject) WHERE ended IS NULL;
-CREATE INDEX session_to_end ON session (min(last_use + idle, expires)) WHERE ended IS NULL;
 CREATE INDEX session_to_forget ON session (expires);
 
 CREATE TABLE reissue (
@@ -145,12 +139,11 @@ CREATE TABLE reissue (
     created         INTEGER NOT NULL,
     expires         INTEGER NOT NULL,
     state           TEXT NOT NULL CHECK (state IN
-                    ('pending', 'redeemed', 'completed', 'failed', 'canceled', 'voided', 'expired'))
+                    ('pending', 'redeemed', 'completed', 'failed', 'canceled', 'voided'))
 ) STRICT, WITHOUT ROWID;
 
 CREATE UNIQUE INDEX subject_has_one_open_reissue ON reissue (subject)
     WHERE state IN ('pending', 'redeemed');
-CREATE INDEX reissue_to_expire ON reissue (expires) WHERE state = 'pending';
 
 CREATE TABLE reissue_request (
     id        BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),

@@ -20,15 +20,13 @@ pub(in crate::store::sqlite) struct CertificateLine {
     pub(in crate::store::sqlite) contract: ContractId,
     pub(in crate::store::sqlite) from_order: Option<OrderId>,
     pub(in crate::store::sqlite) not_after: Time,
-    pub(in crate::store::sqlite) expiry_told: bool,
     pub(in crate::store::sqlite) state: CertificateState,
 }
 
 const CERTIFICATE: &str = "
-    SELECT c.id, c.cert_id, s.contract, c.from_order, c.not_after, c.expiry_told, c.state
+    SELECT c.id, c.cert_id, s.contract, c.from_order, c.not_after, c.state
     FROM certificate AS c JOIN subject AS s ON s.id = c.subject WHERE c.id = ?1";
-const SET_CERTIFICATE: &str =
-    "UPDATE certificate SET state = ?2, expiry_told = max(expiry_told, ?3) WHERE id = ?1";
+const SET_CERTIFICATE: &str = "UPDATE certificate SET state = ?2 WHERE id = ?1";
 const OPEN_ORDER_REPLACING: &str =
     "SELECT id FROM orders WHERE replaces = ?1 AND state IN ('processing', 'valid')";
 const COMPLETED_ORDER_REPLACING: &str =
@@ -48,20 +46,10 @@ impl Transition<'_> {
                 contract: row.get("contract")?,
                 from_order: row.get("from_order")?,
                 not_after: row.get::<_, Sql<Time>>("not_after")?.0,
-                expiry_told: row.get("expiry_told")?,
                 state: row.get::<_, Sql<CertificateState>>("state")?.0,
             })
         })?
         .ok_or_else(|| StoreError::Corrupt(format!("certificate {row} is missing")))
-    }
-
-    /// Writes down that a certificate's validity is over, if it is.
-    pub(in crate::store::sqlite) fn settle(&mut self, row: i64) -> Result<(), Failure> {
-        let line = self.certificate(row)?;
-        if self.now > line.not_after && !line.expiry_told {
-            self.certificate_event(row, certificate::Event::Expired, Cause::OrderEnded)?;
-        }
-        Ok(())
     }
 
     /// Gives a certificate an event. `cause` says why, if it gets revoked by it.
@@ -74,13 +62,12 @@ impl Transition<'_> {
         let line = self.certificate(row)?;
         let stepped = match line.state.step(event) {
             Ok(stepped) => stepped,
-            Err(refused) => return Err(signer::refused_row(self.connection, row, refused.token)),
+            Err(refused) => {
+                return Err(signer::refused_row(self.connection, row, refused.token, self.now));
+            }
         };
-        let told = event == certificate::Event::Expired;
-        if stepped.state != line.state || told {
-            execute(self.connection, SET_CERTIFICATE, params![row, Sql(stepped.state), told])?;
-        }
         if stepped.state != line.state {
+            execute(self.connection, SET_CERTIFICATE, params![row, Sql(stepped.state)])?;
             self.changed(line.contract, "certificate", &line.cert_id, stepped.state.text());
             if stepped.state == CertificateState::Revoked {
                 self.list_revoked(&line, cause)?;
@@ -108,11 +95,8 @@ impl Transition<'_> {
             Effect::TellReplacingOrderRevoked => {
                 self.tell_replacing(line.row, order::Event::PredecessorRevoked)
             }
-            Effect::TellReplacingOrderExpired => {
-                self.tell_replacing(line.row, order::Event::PredecessorExpired)
-            }
             Effect::TellOwnOrderRevoked => match line.from_order {
-                Some(own) => self.step_order(own, order::Event::SuccessorRevoked).map(drop),
+                Some(own) => self.order_event(own, order::Event::SuccessorRevoked).map(drop),
                 None => Ok(()),
             },
         }
@@ -122,7 +106,7 @@ impl Transition<'_> {
     fn tell_replacing(&mut self, certificate: i64, event: order::Event) -> Result<(), Failure> {
         for query in [OPEN_ORDER_REPLACING, COMPLETED_ORDER_REPLACING] {
             if let Some(order) = one(self.connection, query, [certificate], |row| row.get(0))? {
-                self.step_order(order, event)?;
+                self.order_event(order, event)?;
             }
         }
         Ok(())

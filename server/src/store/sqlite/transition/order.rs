@@ -30,7 +30,7 @@ pub(in crate::store::sqlite) struct OrderLine {
 
 const ORDER: &str = "
     SELECT o.id, o.subject, s.contract, o.replaces, p.not_after, o.reissue, o.key,
-           o.state AS order_state, o.predecessor_expired, o.rollback, o.rollback_until, o.cause,
+           o.state AS order_state, o.rollback, o.rollback_until, o.cause,
            c.id AS certificate
     FROM orders AS o
     JOIN subject AS s ON s.id = o.subject
@@ -38,9 +38,8 @@ const ORDER: &str = "
     LEFT JOIN certificate AS c ON c.from_order = o.id
     WHERE o.id = ?1";
 const SET_ORDER: &str = "
-    UPDATE orders SET state = ?2, predecessor_expired = ?3, rollback = ?4, rollback_until = ?5,
-                      cause = ?6,
-                      entered = CASE state WHEN ?2 THEN entered ELSE ?7 END
+    UPDATE orders SET state = ?2, rollback = ?3, rollback_until = ?4, cause = ?5,
+                      entered = CASE state WHEN ?2 THEN entered ELSE ?6 END
     WHERE id = ?1";
 
 /// Orders.
@@ -70,7 +69,7 @@ impl Transition<'_> {
         self.find_order(id)?.ok_or_else(|| StoreError::Corrupt(format!("order {id} is missing")))
     }
 
-    /// Gives the order an event, its predecessor's end of validity first if that has come.
+    /// Gives the order an event.
     pub(in crate::store::sqlite) fn order_event(
         &mut self,
         id: OrderId,
@@ -86,26 +85,6 @@ impl Transition<'_> {
         line: &OrderLine,
         event: order::Event,
     ) -> Result<Order, Failure> {
-        let over = line.replaces_not_after.is_some_and(|end| self.now > end);
-        match line.replaces {
-            Some(predecessor) if over => {
-                self.settle(predecessor)?;
-                self.step_order(line.id, event)
-            }
-            Some(_) | None => self.step_line(line, event),
-        }
-    }
-
-    pub(super) fn step_order(
-        &mut self,
-        id: OrderId,
-        event: order::Event,
-    ) -> Result<Order, Failure> {
-        let line = self.order(id)?;
-        self.step_line(&line, event)
-    }
-
-    fn step_line(&mut self, line: &OrderLine, event: order::Event) -> Result<Order, Failure> {
         match line.state.step(event) {
             Ok(stepped) => {
                 if stepped.state != line.state {
@@ -116,7 +95,6 @@ impl Transition<'_> {
                         params![
                             line.id,
                             columns.state,
-                            columns.predecessor_expired,
                             columns.rollback,
                             columns.rollback_until,
                             columns.cause,
@@ -160,10 +138,8 @@ impl Transition<'_> {
                 )?;
             }
             Effect::ConfirmSuccessor => {
-                let successor = successor(line)?;
-                self.settle(successor)?;
                 self.certificate_event(
-                    successor,
+                    successor(line)?,
                     certificate::Event::Confirmed,
                     Cause::OrderEnded,
                 )?;

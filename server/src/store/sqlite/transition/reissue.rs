@@ -97,7 +97,6 @@ impl Transition<'_> {
                         row.get(0)
                     })?;
                 for reissue in former {
-                    self.reissue_event(reissue, reissue::Event::Looked { now: self.now })?;
                     self.reissue_event(reissue, reissue::Event::Void)?;
                 }
             }
@@ -133,10 +132,9 @@ impl Transition<'_> {
         let certificates: Vec<i64> =
             all(self.connection, CERTIFICATES_OF_SUBJECT, [line.subject], |row| row.get(0))?;
         for row in certificates {
-            self.settle(row)?;
             let certificate = self.certificate(row)?;
             let own = certificate.from_order.is_some() && certificate.from_order == line.order;
-            if !own && self.now <= certificate.not_after {
+            if !own {
                 self.certificate_event(row, certificate::Event::Revoked, cause)?;
             }
         }
