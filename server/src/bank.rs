@@ -81,6 +81,11 @@ impl Bank {
         Words { language, now: self.clock.now(), policy: &self.policy, urls: &self.urls }
     }
 
+    /// A fresh nonce.
+    pub fn nonce(&self) -> String {
+        self.nonces.issue(self.clock.uptime())
+    }
+
     async fn answer(
         &self,
         request: &Request<Bytes>,
@@ -126,9 +131,8 @@ impl Bank {
         let mut response = reply.into_response();
         let headers = response.headers_mut();
         if !kept {
-            let nonce = self.nonces.issue(self.clock.now());
             self.metrics.nonce_issued();
-            header(headers, HeaderName::from_static("replay-nonce"), &nonce);
+            header(headers, HeaderName::from_static("replay-nonce"), &self.nonce());
         }
         if indexed {
             let index = format!("<{}>;rel=\"index\"", self.urls.of(&Route::Directory));

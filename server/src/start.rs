@@ -242,12 +242,12 @@ pub fn assemble(
     Ok(Bank {
         policy: config.policy.clone(),
         urls: Urls::new(&config.public_origin),
+        nonces: Arc::new(Nonces::new(clock.uptime())?),
         clock,
         store: Arc::clone(store) as _,
         root_crl: Some((embedded.root_id(), root_crl)),
         issuer: embedded,
         receipts,
-        nonces: Arc::new(Nonces::new()?),
         pins,
         verifier: default_verifier(),
         keys: Keys::default(),

@@ -40,6 +40,10 @@ impl koshin_server::clock::Clock for Elapsed {
     fn now(&self) -> Time {
         self.shifted(0)
     }
+
+    fn uptime(&self) -> Duration {
+        Duration::from_secs(self.0.load(Ordering::SeqCst).unsigned_abs())
+    }
 }
 
 /// A machine's clock, which may be wrong.

@@ -46,7 +46,7 @@ struct Open {
     trigger: Trigger,
 }
 
-/// The system's clock, so many seconds off.
+/// The system's clock, after so many seconds more have passed; before, if negative.
 #[derive(Debug, Default)]
 pub(crate) struct Shifted(AtomicI64);
 
@@ -54,6 +54,11 @@ impl Clock for Shifted {
     fn now(&self) -> Time {
         let now = System.now().unix() + self.0.load(Ordering::SeqCst);
         Time::from_unix(now).unwrap_or(Time::MAX)
+    }
+
+    fn uptime(&self) -> Duration {
+        let passed = u64::try_from(self.0.load(Ordering::SeqCst)).unwrap_or_default();
+        System.uptime() + Duration::from_secs(passed)
     }
 }
 

@@ -172,8 +172,7 @@ impl Shared {
             Deed::Answer(instead) => {
                 let mut made = instead(&came);
                 if made.header("replay-nonce").is_none() {
-                    let bank = self.bank.bank();
-                    made.set_header("replay-nonce", &bank.nonces.issue(self.bank.now()));
+                    made.set_header("replay-nonce", &self.bank.bank().nonce());
                 }
                 Some(made)
             }

@@ -77,7 +77,7 @@ async fn with_the_refusals_nonce(play: Play, operation: &'static str) -> Outcome
     if operation == "read" {
         stage.every("newOrder", super::forge::processing(1, Some("1")));
     }
-    let nonce = stage.inner().nonces.issue(stage.bank.now());
+    let nonce = stage.inner().nonce();
     let refusal = problem("badNonce", 400, "retry").with("replay-nonce", &nonce);
     stage.first(operation, Deed::say(refusal));
     let ended = stage.renew().await?;
@@ -108,7 +108,7 @@ async fn enrollment(play: Play) -> Outcome {
     play.able(Ability::Enroll).await?;
     let mut stage = play.stage().await?;
     stage.reissue().await?;
-    let nonce = stage.inner().nonces.issue(stage.bank.now());
+    let nonce = stage.inner().nonce();
     let refusal = problem("badNonce", 400, "retry").with("replay-nonce", &nonce);
     stage.first("newEnrollment", Deed::say(refusal));
     let ended = stage.run("enroll").await?;

@@ -42,7 +42,7 @@ impl<S: Service> Mischievous<S> {
     /// that was spent. Whatever is no signed request is the service's to judge.
     fn spend_nonce(&self, request: &Request<Bytes>) {
         if let Ok(signed) = jws::Parsed::from_slice(request.body())
-            && self.nonces.spend(signed.nonce().as_str(), self.clock.now()).is_err()
+            && self.nonces.spend(signed.nonce().as_str(), self.clock.uptime()).is_err()
         {
             tracing::debug!("the nonce to refuse was bad already");
         }

@@ -42,8 +42,9 @@ impl Parsed {
 
     /// Stage `nonce`: spends it, whatever becomes of the request.
     pub fn spend_nonce(self, bank: &Bank) -> Result<Fresh, Error> {
+        let spent = bank.nonces.spend(self.jws.nonce().as_str(), bank.clock.uptime());
+        spent.map_err(|_| Error::BadNonce)?;
         let now = bank.clock.now();
-        bank.nonces.spend(self.jws.nonce().as_str(), now).map_err(|_| Error::BadNonce)?;
         Ok(Fresh { route: self.route, jws: self.jws, now })
     }
 }

@@ -153,11 +153,11 @@ impl Bank {
         });
         let server = Server {
             urls: Urls::new(&origin()),
+            nonces: Arc::new(Nonces::new(clock.uptime()).expect("randomness")),
             clock: clock.clone(),
             store: store.clone(),
             issuer,
             receipts: receipts(receipt),
-            nonces: Arc::new(Nonces::new().expect("randomness")),
             pins,
             verifier: default_verifier(),
             #[allow(clippy::default_trait_access, reason = "the cache's type is the bank's own")]
@@ -214,6 +214,11 @@ impl Bank {
         self.clock.advance(seconds);
     }
 
+    /// Somebody sets the clock: later by so many seconds, or earlier if negative, while no time passes.
+    pub fn jump(&self, seconds: i64) {
+        self.clock.jump(seconds);
+    }
+
     pub fn fault(&self, fault: Fault) {
         self.ca.set(fault);
     }
@@ -223,7 +228,7 @@ impl Bank {
     }
 
     pub fn nonce(&self) -> String {
-        self.server.nonces.issue(self.now())
+        self.server.nonce()
     }
 
     /// Sends a request as it stands.

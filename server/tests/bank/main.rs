@@ -25,6 +25,7 @@ mod reissue;
 mod revocation;
 
 mod checks;
+mod clock;
 mod contract;
 mod directory;
 mod headers;

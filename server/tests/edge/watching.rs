@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use koshin_server::clock::System;
+use koshin_server::clock::{Clock, System};
 use koshin_server::http::{Listener, Trigger};
 use koshin_server::mischief::{Mischief, Mischievous, Shares};
 use koshin_server::nonce::Nonces;
@@ -58,7 +58,7 @@ async fn refusals_of_the_edge_are_counted_by_token() {
 async fn playing(shares: &Shares) -> Bank {
     let listener = Listener::plain(([127, 0, 0, 1], 0).into()).await.expect("a port");
     let mischief = Mischief::new(1, shares, Duration::from_millis(5)).expect("shares");
-    let nonces = Arc::new(Nonces::new().expect("randomness"));
+    let nonces = Arc::new(Nonces::new(System.uptime()).expect("randomness"));
     let metrics = Arc::new(Metrics::new());
     let wrap = |doings| Mischievous::new(doings, Some(mischief), nonces, Arc::new(System), metrics);
     Bank::start(listener, None, Doings::default(), wrap, limits())

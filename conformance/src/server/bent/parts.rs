@@ -1,6 +1,7 @@
 //! Banks of which a part is another.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use koshin_protocol::algorithm::{Algorithm, X509Algorithm};
 use koshin_protocol::jwk::PublicKey;
@@ -65,5 +66,9 @@ struct Ahead;
 impl Clock for Ahead {
     fn now(&self) -> Time {
         Time::from_unix(System.now().unix() + 1).expect("a time near the present")
+    }
+
+    fn uptime(&self) -> Duration {
+        System.uptime()
     }
 }
