@@ -17,6 +17,7 @@ pub mod listener;
 pub mod rate;
 pub mod refusal;
 pub mod shutdown;
+mod tickets;
 pub mod tls;
 
 use std::net::SocketAddr;

@@ -6,9 +6,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
 
-use http::header::{ACCEPT_LANGUAGE, TRANSFER_ENCODING, UPGRADE};
-use http::{Method, Request, Response};
+use http::header::{ACCEPT_LANGUAGE, DATE, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderValue, Method, Request, Response};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::{http1, http2};
@@ -206,6 +207,10 @@ impl<S: Service> hyper::service::Service<Request<Incoming>> for Requests<S> {
             if chunked && ledger.is_some() {
                 refusal::last(&mut response);
             }
+            // hyper keeps the one it would send until the clock is past it: after a clock that was ahead, for as long.
+            let date = httpdate::fmt_http_date(SystemTime::now());
+            let date = HeaderValue::from_str(&date).expect("an HTTP date is visible ASCII");
+            response.headers_mut().insert(DATE, date);
             Ok(response.map(Full::new))
         })
     }

@@ -15,6 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_rustls::TlsAcceptor;
 
 use super::shutdown::Shutdown;
+use super::tickets::Tickets;
 
 /// How often the files are looked at by default.
 pub const LOOK_EVERY: Duration = Duration::from_secs(30);
@@ -76,8 +77,7 @@ impl Tls {
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&current) as Arc<dyn ResolvesServerCert>);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        // Tickets carry their state themselves: a million clients cost no memory here.
-        config.ticketer = aws_lc_rs::Ticketer::new().map_err(TlsError::Unusable)?;
+        config.ticketer = Arc::new(Tickets::new().map_err(TlsError::Unusable)?);
         config.send_tls13_tickets = 1;
         Ok(Self { current, config: Arc::new(config) })
     }
