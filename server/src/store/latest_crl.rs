@@ -64,6 +64,7 @@ impl LatestCrl {
         let extensions = list.crl_extensions.unwrap_or_default();
         let number = extensions.iter().find(|extension| extension.extn_id == CRL_NUMBER);
         let number = number.ok_or(BadCrl::Encoding)?.extn_value.as_bytes();
+        let number = u64::from_der(number).map_err(bad)?;
         let mut revoked = Vec::new();
         for entry in list.revoked_certificates.unwrap_or_default() {
             let reason = entry.crl_entry_extensions.unwrap_or_default();
@@ -73,13 +74,14 @@ impl LatestCrl {
                 revoked_at: time(entry.revocation_date)?,
                 crl_reason: reason.and_then(|value| value.extn_value.as_bytes().last().copied()),
                 not_after: None,
+                listed_from: number,
             });
         }
         Ok(Self {
             issuer: issuer
                 .subject_key_id()
                 .map_or_else(|| key_id(issuer.key()).to_vec(), <[u8]>::to_vec),
-            number: u64::from_der(number).map_err(bad)?,
+            number,
             published: time(list.this_update)?,
             revoked,
             der: der.to_vec(),

@@ -345,6 +345,8 @@ pub struct RevocationRow {
     pub crl_reason: Option<u8>,
     /// Last second of the certificate's validity; `None` if only a former CRL knows it.
     pub not_after: Option<Time>,
+    /// The number of the first CRL that lists it.
+    pub listed_from: u64,
 }
 
 /// A superseded certificate that cannot be restored any more.

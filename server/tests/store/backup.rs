@@ -55,6 +55,7 @@ impl Bank {
             revoked_at: row.confirmed,
             crl_reason: Some(4),
             not_after: None,
+            listed_from: 0,
         }));
         listed
     }

@@ -52,8 +52,9 @@ impl Cause {
 
 // What a CRL lists already stays as it was listed.
 const LIST: &str = "
-    INSERT INTO revocation (issuer, serial, revoked, cause, crl_reason, not_after)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
+    INSERT INTO revocation (issuer, serial, revoked, cause, crl_reason, not_after, listed_from)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, coalesce((SELECT next FROM crl WHERE issuer = ?1), 1))
+    ON CONFLICT DO NOTHING";
 
 impl Transition<'_> {
     /// Has the CRL list a certificate of the registry.
@@ -153,7 +154,7 @@ pub(super) fn revoke(
 }
 
 const LISTED: &str = "
-    SELECT serial, revoked, crl_reason, not_after FROM revocation
+    SELECT serial, revoked, crl_reason, not_after, listed_from FROM revocation
     WHERE issuer = ?1 AND (not_after IS NULL OR not_after >= ?2)";
 
 /// What an issuer's CRL lists.
@@ -168,6 +169,7 @@ pub(super) fn listed(
             revoked_at: row.get::<_, Sql<Time>>(1)?.0,
             crl_reason: row.get(2)?,
             not_after: row.get::<_, Option<Sql<Time>>>(3)?.map(|time| time.0),
+            listed_from: row.get::<_, i64>(4)?.unsigned_abs(),
         })
     })
 }

@@ -29,9 +29,9 @@ const BY_SERIAL: &str = "SELECT id FROM certificate WHERE issuer = ?1 AND serial
 const BY_CERT_ID: &str = "SELECT id FROM certificate WHERE cert_id = ?1";
 const RESERVED: &str = "SELECT id FROM orders WHERE reserved_serial = ?1 AND state = 'processing'";
 const LIST: &str = "
-    INSERT INTO revocation (issuer, serial, revoked, cause, crl_reason, not_after)
+    INSERT INTO revocation (issuer, serial, revoked, cause, crl_reason, not_after, listed_from)
     VALUES (?1, ?2, ?3, 'listed', ?4,
-            (SELECT not_after FROM certificate WHERE issuer = ?1 AND serial = ?2))
+            (SELECT not_after FROM certificate WHERE issuer = ?1 AND serial = ?2), 0)
     ON CONFLICT DO NOTHING";
 const OPEN_ORDER: &str =
     "SELECT id FROM orders WHERE replaces = ?1 AND state IN ('processing', 'valid')";
@@ -101,6 +101,7 @@ pub(super) fn revoke_imported_again(
             revoked_at: entry.revoked_at,
             crl_reason: entry.crl_reason,
             not_after: None,
+            listed_from: 0,
         };
         if !list(transition, &entry.cert_id.authority(), &row, report)? {
             report.unknown += 1;

@@ -177,6 +177,8 @@ CREATE TABLE revocation (
     cause       TEXT NOT NULL,
     crl_reason  INTEGER,
     not_after   INTEGER,
+    -- The number of the first CRL that can list it: dates do not tell, since clocks are set.
+    listed_from INTEGER NOT NULL,
     PRIMARY KEY (issuer, serial)
 ) STRICT, WITHOUT ROWID;
 
