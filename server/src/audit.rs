@@ -19,6 +19,7 @@ use thiserror::Error;
 use crate::store::id::{ContractId, InvalidId};
 use crate::store::{Store, StoreError};
 pub use export::{Export, ExportError};
+pub(crate) use record::time as record_time;
 pub use record::{Change, Entry, Principal};
 pub use standing::{PINS_KEPT, PublishedCrl, Standing};
 

@@ -1,5 +1,5 @@
-//! What a bank does while nobody asks: orders of a slow CA are taken up, sessions that are long over
-//! are forgotten, the CRL is kept fresh.
+//! What a bank does while nobody asks: the clock is watched, orders of a slow CA are taken up,
+//! sessions that are long over are forgotten, the CRL is kept fresh.
 //!
 //! Nothing that a request is answered depends on these: they only make sure that it happens without
 //! a request, too.
@@ -14,6 +14,7 @@ use crate::bank::Bank;
 use crate::http::Shutdown;
 use crate::{issue, publish};
 
+const LOOK_AT_CLOCK_EVERY: Duration = Duration::from_secs(1);
 const TAKE_UP_EVERY: Duration = Duration::from_secs(1);
 const TIDY_UP_EVERY: Duration = Duration::from_mins(1);
 /// A revocation reaches whoever asks for the CRL at once, since it is made anew for them; this is
@@ -27,6 +28,7 @@ const BATCH: u32 = 500;
 pub fn spawn(bank: &Arc<Bank>, shutdown: &Shutdown) -> Vec<JoinHandle<()>> {
     let bank = || Arc::clone(bank);
     vec![
+        tokio::spawn(every(LOOK_AT_CLOCK_EVERY, shutdown.clone(), bank(), look_at_clock)),
         tokio::spawn(every(TAKE_UP_EVERY, shutdown.clone(), bank(), take_up)),
         tokio::spawn(every(TIDY_UP_EVERY, shutdown.clone(), bank(), tidy_up)),
         tokio::spawn(every(PUBLISH_EVERY, shutdown.clone(), bank(), publish)),
@@ -48,6 +50,12 @@ async fn every(
         }
         // Not within the select: work that began is finished.
         work(&bank).await;
+    }
+}
+
+async fn look_at_clock(bank: &Bank) {
+    if let Err(error) = bank.watched.look(&*bank.store).await {
+        tracing::error!(?error, "the clock cannot be compared with the audit");
     }
 }
 

@@ -15,7 +15,7 @@ use koshin_protocol::sign::{SignError, Signer};
 use koshin_protocol::verify::Verifier;
 
 use crate::ca::Issuer;
-use crate::clock::Clock;
+use crate::clock::{Clock, Watched};
 use crate::error::{Error, Words};
 use crate::handler;
 use crate::http::{Rates, Refusal, Service};
@@ -38,6 +38,8 @@ pub struct Bank {
     pub urls: Urls,
     /// Its time.
     pub clock: Arc<dyn Clock>,
+    /// Its watch over that clock.
+    pub watched: Watched,
     /// Its memory.
     pub store: Arc<dyn Store>,
     /// Its CA.

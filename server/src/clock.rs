@@ -1,5 +1,11 @@
 //! The bank's clock. Everything that needs the time is given a [`Clock`] or a value of it, so that
 //! tests decide what time it is.
+//!
+//! A clock can be set, wrongly too. [`Watched`] notices it.
+
+mod audit;
+mod steadiness;
+mod watched;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -7,6 +13,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use koshin_protocol::time::Time;
 use rustix::time::{ClockId, clock_gettime};
+
+pub use steadiness::{Event, Reading, STEADY, Steadiness, TOLERANCE, TimeOfIssue};
+pub use watched::Watched;
 
 /// Tells the time, and how much of it passes.
 pub trait Clock: Send + Sync {

@@ -40,25 +40,23 @@ pub struct Applicant<'a> {
 ///
 /// `None` leaves the order `processing`: the CA is slow, or the certificate cannot be made just now. Whoever asks is not
 /// refused for that, since an accepted order is issued later.
-pub async fn at_once(
-    bank: &Bank,
-    applicant: &Applicant<'_>,
-    now: Time,
-) -> Result<Option<Signed>, Error> {
+pub async fn at_once(bank: &Bank, applicant: &Applicant<'_>) -> Result<Option<Signed>, Error> {
     if !bank.issuer.signs_at_once() {
         return Ok(None);
     }
-    let to_be_signed = prepare(bank, applicant, now)?;
+    let to_be_signed = prepare(bank, applicant)?;
     match bank.issuer.issue(&to_be_signed).await {
         Answer::Issued(certificate) => Ok(Some(Signed { certificate: *certificate })),
         Answer::Pending { .. } | Answer::Refused { .. } => Ok(None),
     }
 }
 
-fn prepare(bank: &Bank, applicant: &Applicant<'_>, now: Time) -> Result<ToBeSigned, Error> {
+fn prepare(bank: &Bank, applicant: &Applicant<'_>) -> Result<ToBeSigned, Error> {
     let authority = bank.issuer.authority();
     let subject = Name::from_der(&applicant.subject.name_der).map_err(registry)?;
-    let validity = Validity::of(applicant.basis, &bank.policy, authority, now).map_err(registry)?;
+    let moment = bank.watched.time_of_issue();
+    let validity =
+        Validity::of(applicant.basis, &bank.policy, authority, moment).map_err(registry)?;
     Customer { subject: &subject, key: applicant.key, validity }
         .prepare(authority)
         .map_err(registry)
@@ -93,7 +91,7 @@ async fn reserve(bank: &Bank, order: &OrderRow, now: Time) -> Result<Option<Rese
         Origin::Renewal { not_after, .. } => Basis::Renewal { predecessor: *not_after },
         Origin::Enrollment { .. } => Basis::Enrollment,
     };
-    let to_be_signed = prepare(bank, &Applicant { subject: &subject, key: csr.key(), basis }, now)?;
+    let to_be_signed = prepare(bank, &Applicant { subject: &subject, key: csr.key(), basis })?;
     let reserved =
         Reserved { serial: to_be_signed.serial().to_vec(), tbs: to_be_signed.tbs().to_vec() };
     match bank.store.reserve_signing(Reserve { order: order.id, reserved }, now).await {

@@ -29,7 +29,7 @@ use tokio::task::JoinHandle;
 use crate::background;
 use crate::bank::{Bank, ReceiptSigner};
 use crate::ca::{Embedded, FileError, Passphrase};
-use crate::clock::{Clock, System};
+use crate::clock::{Clock, System, Watched};
 use crate::config::Config;
 use crate::http::authority::BadOrigin;
 use crate::http::listener::{Drained, ListenError};
@@ -242,6 +242,7 @@ pub fn assemble(
     Ok(Bank {
         policy: config.policy.clone(),
         urls: Urls::new(&config.public_origin),
+        watched: Watched::new(Arc::clone(&clock), Arc::clone(metrics)),
         nonces: Arc::new(Nonces::new(clock.uptime())?),
         clock,
         store: Arc::clone(store) as _,

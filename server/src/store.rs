@@ -163,6 +163,9 @@ pub trait Store: Send + Sync {
     /// The same, with what a restore needs besides, all of it as it was at one commit.
     fn audit_export(&self, now: Time) -> Read<'_, Export>;
 
+    /// When the newest record of all chains was written, by the clock of then; `None` if there is no record.
+    fn newest_record(&self) -> Read<'_, Option<Time>>;
+
     /// Checks the whole file. Slow.
     fn integrity(&self) -> Read<'_, Integrity>;
 

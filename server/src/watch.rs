@@ -6,4 +6,4 @@ pub mod metrics;
 
 pub use self::health::{Readiness, Watch};
 pub use self::log::{Format, Log};
-pub use self::metrics::Metrics;
+pub use self::metrics::{Metrics, rounded};

@@ -75,7 +75,7 @@ fn bank(passphrase: Option<&Passphrase>) -> Bank {
         (Attribute::Organization, "株式会社見本"),
         (Attribute::CommonName, "user01"),
     ]);
-    let validity = Validity::of(Basis::Enrollment, &policy, ca.authority(), now()).unwrap();
+    let validity = Validity::of(Basis::Enrollment, &policy, ca.authority(), now().into()).unwrap();
     let key = Es256Key::from_random(&[1; 48]);
     let request = Customer { subject: &name.unwrap(), key: key.public_key(), validity }
         .prepare(ca.authority())

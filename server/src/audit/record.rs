@@ -130,9 +130,28 @@ pub(super) fn place(record: &[u8]) -> Option<Place> {
     })
 }
 
+/// Reads back when a record says that it was written; `None` if it is no record.
+pub(crate) fn time(record: &[u8]) -> Option<Time> {
+    #[derive(Deserialize)]
+    struct Said<'a> {
+        time: &'a str,
+    }
+    let said: Said<'_> = serde_json::from_slice(record).ok()?;
+    said.time.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_time_of_a_record_is_read_back() {
+        let now = Time::from_unix(1_800_000_000).expect("a time");
+        let entry = Entry::new("orderPlaced", Principal::Bank).with("time", "no time");
+        assert_eq!(time(&entry.record(Chain::Bank, 1, Hash::NONE, now)), Some(now));
+        assert_eq!(time(b"{\"time\":\"soon\"}"), None);
+        assert_eq!(time(b"damaged"), None);
+    }
 
     #[test]
     fn a_record_is_exactly_this_line() {

@@ -6,6 +6,7 @@ use koshin_protocol::jwk::PublicKey;
 use koshin_protocol::time::Time;
 
 use super::{Authority, ToBeSigned};
+use crate::clock::TimeOfIssue;
 use crate::policy::Policy;
 
 /// A certificate's first and last second.
@@ -60,17 +61,21 @@ impl Validity {
         Ok(Self { not_before, not_after })
     }
 
-    /// The validity of a certificate that is issued at `now`: from a little before, for clocks that
-    /// are behind, until a term after its predecessor or after now, but not past its issuer's end.
+    /// The validity of a certificate that is issued at that moment: from a little before, for clocks that are
+    /// behind, until a term after its predecessor or after now, but not past its issuer's end.
+    ///
+    /// Where the bank's clock is in doubt it begins by the earlier time (CRT-07): a successor from the
+    /// future would leave its holder with a superseded certificate and one that is not valid yet.
     pub fn of(
         basis: Basis,
         policy: &Policy,
         authority: &Authority,
-        now: Time,
+        moment: TimeOfIssue,
     ) -> Result<Self, Unissuable> {
+        let now = moment.earliest;
         let (useful_after, wanted) = match basis {
             Basis::Renewal { predecessor } => (predecessor.max(now), policy.not_after(predecessor)),
-            Basis::Enrollment => (now, policy.not_after(now)),
+            Basis::Enrollment => (now, policy.not_after(moment.counted_from)),
         };
         let issuer = authority.certificate();
         let not_after = wanted.min(issuer.not_after());

@@ -66,7 +66,8 @@ fn odd_name() -> Name {
 }
 
 fn prepared(bank: &Bank) -> ToBeSigned {
-    let validity = Validity::of(Basis::Enrollment, &seed(), bank.ca.authority(), now()).unwrap();
+    let validity =
+        Validity::of(Basis::Enrollment, &seed(), bank.ca.authority(), now().into()).unwrap();
     Customer { subject: &odd_name(), key: customer_key().public_key(), validity }
         .prepare(bank.ca.authority())
         .unwrap()
@@ -155,7 +156,8 @@ async fn bytes_prepared_for_another_issuer_are_refused() {
 fn a_successor_is_valid_from_a_little_before_now_until_a_term_after_its_predecessor() {
     let bank = bank();
     let of = |basis| {
-        Validity::of(basis, &seed(), bank.ca.authority(), time("2027-01-10T00:00:00Z")).unwrap()
+        Validity::of(basis, &seed(), bank.ca.authority(), time("2027-01-10T00:00:00Z").into())
+            .unwrap()
     };
     let renewal = of(Basis::Renewal { predecessor: time("2027-01-20T14:59:59Z") });
     assert_eq!(renewal.not_before(), time("2027-01-09T23:59:00Z"));
@@ -168,16 +170,17 @@ fn a_certificate_never_ends_after_its_issuer_nor_begins_before_it() {
     let bank = bank();
     let authority = bank.ca.authority();
     let end = authority.certificate().not_after();
-    let of =
-        |predecessor, now| Validity::of(Basis::Renewal { predecessor }, &seed(), authority, now);
+    let of = |predecessor, now: Time| {
+        Validity::of(Basis::Renewal { predecessor }, &seed(), authority, now.into())
+    };
     let before = |days| end.checked_sub(Period::from_days(days)).unwrap();
     assert_eq!(of(before(300), before(320)).unwrap().not_after(), end);
     assert_eq!(of(end, before(20)), Err(Unissuable::IssuerEnds { issuer: end }));
     assert_eq!(
-        Validity::of(Basis::Enrollment, &seed(), authority, end),
+        Validity::of(Basis::Enrollment, &seed(), authority, end.into()),
         Err(Unissuable::IssuerEnds { issuer: end })
     );
-    let first = Validity::of(Basis::Enrollment, &seed(), authority, now()).unwrap();
+    let first = Validity::of(Basis::Enrollment, &seed(), authority, now().into()).unwrap();
     assert_eq!(first.not_before(), authority.certificate().not_before());
 }
 
@@ -188,7 +191,7 @@ fn an_order_accepted_before_its_predecessor_expired_is_issued_after_too() {
         Basis::Renewal { predecessor: time("2027-01-20T14:59:59Z") },
         &seed(),
         bank.ca.authority(),
-        time("2027-01-21T00:00:00Z"),
+        time("2027-01-21T00:00:00Z").into(),
     );
     assert_eq!(validity.unwrap().not_after(), time("2028-01-20T14:59:59Z"));
 }

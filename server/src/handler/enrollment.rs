@@ -66,7 +66,7 @@ pub async fn create(
         }
         let csr = order::of_subject(csr, &subject)?;
         let applicant = Applicant { subject: &subject, key: csr.key(), basis: Basis::Enrollment };
-        let issued = issue::at_once(bank, &applicant, now).await?;
+        let issued = issue::at_once(bank, &applicant).await?;
         let key_store = payload.key_store.to_string();
         let enroll = Enroll { issued, ..enroll(key_store, csr.der().to_vec(), pin.clone()) };
         Ok(bank.store.enroll(enroll, now).await?)

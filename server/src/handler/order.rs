@@ -53,7 +53,7 @@ pub async fn create(
     let applicant = Applicant { subject: &holder.subject, key: csr.key(), basis };
     // The store refuses it, after it looked whether the key is new.
     let too_early = now < window.opens;
-    let issued = if too_early { None } else { issue::at_once(bank, &applicant, now).await? };
+    let issued = if too_early { None } else { issue::at_once(bank, &applicant).await? };
     let place = PlaceOrder {
         session: session.id,
         replaces: payload.replaces,

@@ -47,7 +47,7 @@ use super::row::{
     ReissueRow, RequestRow, Reserved, RevocationRow, SubjectRow, SupersededRow, Unfinished,
 };
 use super::{Failure, Read, Store, StoreError, Write};
-use crate::audit::{AuditRecord, Chain, Export, Head};
+use crate::audit::{AuditRecord, Chain, Export, Head, record_time};
 pub use backup::operator_credential_in;
 pub use restore::{
     KnownBy, Lost, NamedCertificate, NamedContract, NamedSubject, Note, Restore, RestoreError,
@@ -134,20 +134,29 @@ fn configure(connection: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Of the newest record of each chain. A loose scan: one seek for each chain, not one step for each record.
+macro_rules! heads {
+    ($columns:literal) => {
+        concat!(
+            "WITH RECURSIVE chains (chain) AS (
+                SELECT min(chain) FROM audit
+                UNION ALL
+                SELECT (SELECT min(chain) FROM audit WHERE chain > chains.chain) FROM chains
+                WHERE chains.chain IS NOT NULL
+            )
+            SELECT ",
+            $columns,
+            " FROM chains JOIN audit AS a ON a.chain = chains.chain
+                AND a.sequence = (SELECT max(sequence) FROM audit WHERE chain = chains.chain)"
+        )
+    };
+}
+
 const AUDIT: &str = "
     SELECT sequence, record, hash FROM audit WHERE chain = ?1 AND sequence > ?2
     ORDER BY sequence LIMIT ?3";
-// A loose scan: one seek for each chain, not one step for each record.
-const HEADS: &str = "
-    WITH RECURSIVE chains (chain) AS (
-        SELECT min(chain) FROM audit
-        UNION ALL
-        SELECT (SELECT min(chain) FROM audit WHERE chain > chains.chain) FROM chains
-        WHERE chains.chain IS NOT NULL
-    )
-    SELECT a.chain, a.sequence, a.hash FROM chains
-    JOIN audit AS a ON a.chain = chains.chain
-        AND a.sequence = (SELECT max(sequence) FROM audit WHERE chain = chains.chain)";
+const HEADS: &str = heads!("a.chain, a.sequence, a.hash");
+const NEWEST_RECORDS: &str = heads!("a.record");
 
 fn heads(connection: &Connection) -> Result<Vec<Head>, StoreError> {
     all(connection, HEADS, [], |row| {
@@ -157,6 +166,14 @@ fn heads(connection: &Connection) -> Result<Vec<Head>, StoreError> {
             hash: row.get(2)?,
         })
     })
+}
+
+/// When the newest record of all chains was written. A record that cannot be read is for `audit verify` to find.
+fn newest_record(connection: &Connection) -> Result<Option<Time>, StoreError> {
+    let times = all(connection, NEWEST_RECORDS, [], |row| {
+        Ok(row.get_ref("record")?.as_blob().ok().and_then(record_time))
+    })?;
+    Ok(times.into_iter().flatten().max())
 }
 
 impl Store for Sqlite {
@@ -261,6 +278,10 @@ impl Store for Sqlite {
     fn audit_export(&self, now: Time) -> Read<'_, Export> {
         let export = |connection: &Connection| standing::export(connection, now);
         Box::pin(std::future::ready(self.readers.snapshot(export)))
+    }
+
+    fn newest_record(&self) -> Read<'_, Option<Time>> {
+        self.aside(newest_record)
     }
 
     fn integrity(&self) -> Read<'_, Integrity> {

@@ -112,7 +112,7 @@ fn answer<B>(request: &Request<B>, metrics: &Metrics, ready: bool) -> Response<F
         (&Method::GET | &Method::HEAD, "/metrics") => {
             (StatusCode::OK, OPENMETRICS, Bytes::from(metrics.exposition()))
         }
-        (&Method::GET | &Method::HEAD, "/healthz") => (StatusCode::OK, TEXT, "alive\n".into()),
+        (&Method::GET | &Method::HEAD, "/healthz") => (StatusCode::OK, TEXT, health(metrics)),
         (&Method::GET | &Method::HEAD, "/readyz") if ready => {
             (StatusCode::OK, TEXT, "ready\n".into())
         }
@@ -131,6 +131,12 @@ fn answer<B>(request: &Request<B>, metrics: &Metrics, ready: bool) -> Response<F
     response
 }
 
+/// That the bank is alive, and what it works in spite of: no warning makes it less alive.
+fn health(metrics: &Metrics) -> Bytes {
+    let warnings = metrics.warnings().into_iter().map(|warning| format!("warning: {warning}\n"));
+    std::iter::once("alive\n".to_owned()).chain(warnings).collect::<String>().into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,6 +151,16 @@ mod tests {
         assert_eq!(status(Method::GET, "/healthz", false), StatusCode::OK);
         assert_eq!(status(Method::GET, "/readyz", false), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(status(Method::GET, "/readyz", true), StatusCode::OK);
+    }
+
+    // [TIM-05]
+    #[test]
+    fn a_clock_behind_the_audit_is_a_warning_of_a_bank_that_is_alive() {
+        let metrics = Metrics::new();
+        assert_eq!(health(&metrics), "alive\n");
+        metrics.clock_behind_audit(730 * 86_400 - 30);
+        let warned = "alive\nwarning: the clock is 730 days behind the newest audit record\n";
+        assert_eq!(health(&metrics), warned);
     }
 
     #[test]

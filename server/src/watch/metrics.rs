@@ -29,6 +29,9 @@ pub struct Metrics {
     pin_locks: Counter,
     nonces_issued: Counter,
     nonces_refused: Counter,
+    clock_jumps: Counter,
+    clock_jump: Gauge,
+    clock_behind_audit: Gauge,
     pranks: Family<Prank, Counter>,
 }
 
@@ -82,6 +85,9 @@ impl Metrics {
             pin_locks: Counter::default(),
             nonces_issued: Counter::default(),
             nonces_refused: Counter::default(),
+            clock_jumps: Counter::default(),
+            clock_jump: Gauge::default(),
+            clock_behind_audit: Gauge::default(),
             pranks: Family::default(),
         };
         metrics.register();
@@ -127,6 +133,21 @@ impl Metrics {
         r.register("pin_locks", "PINs locked by wrong ones", self.pin_locks.clone());
         r.register("nonces_issued", "Nonces issued", self.nonces_issued.clone());
         r.register("nonces_refused", "Nonces refused", self.nonces_refused.clone());
+        r.register(
+            "clock_jumps",
+            "Times that the clock was found set while the bank served",
+            self.clock_jumps.clone(),
+        );
+        r.register(
+            "clock_jump_seconds",
+            "The newest jump of the clock in seconds, negative if it went back",
+            self.clock_jump.clone(),
+        );
+        r.register(
+            "clock_behind_audit_seconds",
+            "How far the clock is behind the newest audit record, 0 if it is not",
+            self.clock_behind_audit.clone(),
+        );
         r.register("pranks", "Faults made on purpose", self.pranks.clone());
     }
 
@@ -186,6 +207,25 @@ impl Metrics {
         self.nonces_refused.inc();
     }
 
+    /// The clock jumped by so many seconds, negative if it went back.
+    pub fn clock_jumped(&self, seconds: i64) {
+        self.clock_jumps.inc();
+        self.clock_jump.set(seconds);
+    }
+
+    /// The clock is so many seconds behind the newest audit record, 0 if it is not.
+    pub fn clock_behind_audit(&self, seconds: u64) {
+        self.clock_behind_audit.set(i64::try_from(seconds).unwrap_or(i64::MAX));
+    }
+
+    /// What the bank works in spite of, a sentence each, for who asks after its health.
+    pub fn warnings(&self) -> Vec<String> {
+        let behind = self.clock_behind_audit.get().unsigned_abs();
+        let behind = (behind > 0)
+            .then(|| format!("the clock is {} behind the newest audit record", rounded(behind)));
+        behind.into_iter().collect()
+    }
+
     /// A fault was made on purpose.
     pub fn prank_played(&self, prank: &'static str) {
         self.pranks.get_or_create(&Prank { prank }).inc();
@@ -203,6 +243,19 @@ impl Default for Metrics {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// A length of time for people, in its largest unit alone: `2 days`.
+pub fn rounded(seconds: u64) -> String {
+    let (length, unit) = match seconds {
+        0..120 => (1, "second"),
+        120..7_200 => (60, "minute"),
+        7_200..172_800 => (3_600, "hour"),
+        172_800.. => (86_400, "day"),
+    };
+    let count = seconds.saturating_add(length / 2) / length;
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {unit}{plural}")
 }
 
 /// A connection that counts as open while this lives.
@@ -240,6 +293,36 @@ mod tests {
             "# EOF",
         ] {
             assert!(text.lines().any(|given| given == line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_jump_of_the_clock_is_counted_and_the_newest_one_measured() {
+        let metrics = Metrics::new();
+        metrics.clock_jumped(864_000);
+        metrics.clock_jumped(-3600);
+        metrics.clock_behind_audit(3600);
+        let text = metrics.exposition();
+        for line in [
+            "koshin_clock_jumps_total 2",
+            "koshin_clock_jump_seconds -3600",
+            "koshin_clock_behind_audit_seconds 3600",
+        ] {
+            assert!(text.lines().any(|given| given == line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_length_of_time_is_told_in_its_largest_unit() {
+        for (seconds, told) in [
+            (1, "1 second"),
+            (119, "119 seconds"),
+            (3_599, "60 minutes"),
+            (7_200, "2 hours"),
+            (63_071_970, "730 days"),
+            (u64::MAX, "213503982334601 days"),
+        ] {
+            assert_eq!(rounded(seconds), told);
         }
     }
 

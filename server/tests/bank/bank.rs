@@ -16,7 +16,7 @@ use koshin_protocol::url::Url;
 use koshin_protocol::verify::default_verifier;
 use koshin_server::bank::{Bank as Server, ReceiptSigner};
 use koshin_server::ca::{Embedded, Fault, FaultyIssuer, Issuer, NewAuthority, Passphrase};
-use koshin_server::clock::{Clock, Fixed};
+use koshin_server::clock::{Clock, Fixed, Watched};
 use koshin_server::config::Origin;
 use koshin_server::http::{Rate, Rates, Service};
 use koshin_server::nonce::Nonces;
@@ -151,8 +151,10 @@ impl Bank {
             let (at_once, waiting) = setup.pins;
             Pins::new(rules.cost, at_once, waiting).expect("PINs")
         });
+        let metrics = Arc::new(Metrics::new());
         let server = Server {
             urls: Urls::new(&origin()),
+            watched: Watched::new(clock.clone(), Arc::clone(&metrics)),
             nonces: Arc::new(Nonces::new(clock.uptime()).expect("randomness")),
             clock: clock.clone(),
             store: store.clone(),
@@ -163,7 +165,7 @@ impl Bank {
             #[allow(clippy::default_trait_access, reason = "the cache's type is the bank's own")]
             keys: Default::default(),
             rates: setup.rate.map(Rates::new),
-            metrics: Arc::new(Metrics::new()),
+            metrics,
             root_crl,
             policy: setup.policy,
         };

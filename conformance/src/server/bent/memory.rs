@@ -165,6 +165,7 @@ impl Store for Forgetful {
         audit(chain: Chain, after: u64, limit: u32) -> Read<Vec<AuditRecord>>;
         audit_heads() -> Read<Vec<Head>>;
         audit_export(now: Time) -> Read<Export>;
+        newest_record() -> Read<Option<Time>>;
         integrity() -> Read<Integrity>;
         backup(path: PathBuf) -> Read<()>;
         pin_was_right(subject: SubjectId, hash: String, now: Time) -> Write<()>;

@@ -14,6 +14,7 @@ use super::signer;
 use super::touch::Touches;
 use super::transition::{OrderLine, Transition, run};
 use crate::audit::{Chain, Principal};
+use crate::clock::TOLERANCE;
 use crate::store::change::{Confirm, Delivery, PlaceOrder, Placed, Reserve, Signed, Undo};
 use crate::store::id::{Fingerprint, OrderId, ReissueId, SubjectId};
 use crate::store::row::{OrderRow, Origin, Reserved, Unfinished};
@@ -245,6 +246,8 @@ fn contains_tbs(der: &[u8], tbs: &[u8]) -> bool {
 const RESERVED: &str =
     "SELECT reserved_serial, reserved_tbs, state AS order_state FROM orders WHERE id = ?1";
 const RESERVE: &str = "UPDATE orders SET reserved_serial = ?2, reserved_tbs = ?3 WHERE id = ?1";
+// While the clock was ahead, such a lease was taken.
+const END_LEASES: &str = "UPDATE orders SET lease = 0 WHERE state = 'processing' AND lease > ?1";
 const LEASE: &str = "UPDATE orders SET lease = ?2 WHERE id = ?1";
 const FAILURE: &str = "UPDATE orders SET failure = ?2 WHERE id = ?1";
 
@@ -254,13 +257,14 @@ fn reserved(row: &Row<'_>) -> rusqlite::Result<Option<Reserved>> {
     Ok(serial.zip(tbs).map(|(serial, tbs)| Reserved { serial, tbs }))
 }
 
-/// Takes orders to issue, under a lease.
+/// Takes orders to issue, under a lease. One that ends later than a lease of now can is none.
 pub(super) fn take_unfinished(
     connection: &Connection,
     limit: u32,
     lease: Time,
     now: Time,
 ) -> Result<Vec<Unfinished>, Failure> {
+    execute(connection, END_LEASES, [lease.unix() + TOLERANCE])?;
     let unfinished = all(connection, read::ORDERS_TO_ISSUE, params![Sql(now), limit], |row| {
         Ok(Unfinished {
             order: read::order_row(row)?,
