@@ -150,7 +150,8 @@ impl NewBank<'_> {
             write(&tls.join("key.pem"), made.key.as_bytes(), 0o600)?;
             sync(&tls)?;
         }
-        Sqlite::open(data.join("koshin.db"))?.close();
+        // Its end takes the log into the file.
+        drop(Sqlite::open(data.join("koshin.db"))?);
         sync(&data)
     }
 

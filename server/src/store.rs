@@ -10,9 +10,12 @@
 //!
 //! Dropping the future of a write before it is ready does not undo it.
 
+pub mod backup;
 pub mod change;
+pub mod encryption;
 pub mod id;
 pub mod latest_crl;
+mod private;
 mod refused;
 pub mod row;
 pub mod sqlite;
@@ -27,6 +30,7 @@ use koshin_protocol::time::Time;
 use thiserror::Error;
 
 use crate::audit::{AuditRecord, Chain, Export, Head};
+use backup::{BackedUp, Backup};
 use change::{
     Actor, Attempt, Confirm, Delivery, Enroll, Import, ImportOutcome, LogOn, LoggedOn, NewContract,
     NewReissue, NewRequest, NewSubject, PinCheck, PlaceOrder, Placed, Reserve, Revoke, Signed,
@@ -170,7 +174,9 @@ pub trait Store: Send + Sync {
     fn integrity(&self) -> Read<'_, Integrity>;
 
     /// Writes a consistent copy to a new file while the bank goes on.
-    fn backup(&self, path: PathBuf) -> Read<'_, ()>;
+    ///
+    /// Dropping the future does not end it; whoever watches its progress can.
+    fn backup(&self, backup: Backup) -> BackedUp<'_>;
 
     /// Counts a PIN attempt, durably, before its hash is verified: parallel guesses cannot exceed
     /// [`PIN_ATTEMPTS`]. Refused: `PinLocked`.

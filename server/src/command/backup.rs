@@ -1,35 +1,48 @@
 //! `backup` and `restore`
 
+use std::fmt::Display;
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use koshin_protocol::verify::default_verifier;
 use koshin_server::ca::Issuer;
 use koshin_server::clock::{Clock, System};
+use koshin_server::http::Trigger;
 use koshin_server::start::{self, Lock};
-use koshin_server::store::Store;
+use koshin_server::store::backup::Progress;
+use koshin_server::store::encryption::{Identities, Recipient};
 use koshin_server::store::latest_crl::LatestCrl;
-use koshin_server::store::sqlite::{self, Lost, RestoreError, RestoreReport, Told};
+use koshin_server::store::sqlite::{self, Lost, RestoreError, RestoreReport, Source, Told};
+use koshin_server::store::{self, Store};
 use serde_json::{Value, json};
 
 use super::Global;
 use super::audit::exported;
 use super::bank;
-use super::by::MaybeBy;
+use super::by::{MaybeBy, secret};
 use super::failure::Failure;
 use super::output::Output;
 
 const BACKUP: &str = "\
-Writes a consistent copy of the database to a new file, while the bank goes on serving. Nobody can
-serve from the copy before it was restored.
+Writes a consistent copy of the database to a new file, while the bank goes on serving: it ends in
+time proportional to the size, whatever others write meanwhile. The file appears when it is whole;
+interrupted (exit code 130), nothing of it is left. Nobody can serve from the copy before it was
+restored.
+
+The copy holds the hashes of PINs and of operators' credentials. Only its owner may read it; with
+--encrypt-to, only the holder of an age identity can. Make one with `age-keygen -o identity`, keep it
+away from the bank, and name its public key here. An encrypted backup needs room for a second copy
+in the bank's data folder while it is made.
 
 A restore needs the newest audit heads and the newest CRL, too: export them more often than you back
 up (`audit export --out`, then `crl --out`), and keep all of it, and the CA's folder, at another
 place.
 
-Example:
-  koshin-server backup /backup/koshin-2026-11-24.db";
+Examples:
+  koshin-server backup /backup/koshin-2026-11-24.db
+  koshin-server backup /backup/koshin-2026-11-24.db.age --encrypt-to age1...";
 
 /// Copy the database while the bank goes on
 #[derive(Debug, Args)]
@@ -37,17 +50,55 @@ Example:
 pub(crate) struct Backup {
     /// The new file
     file: PathBuf,
+    /// Encrypt it to this age recipient; each of several can decrypt it alone
+    #[arg(long, value_name = "RECIPIENT")]
+    encrypt_to: Vec<Recipient>,
+    /// Encrypt it to the age recipients in this file, one a line
+    #[arg(long, value_name = "FILE")]
+    encrypt_to_file: Vec<PathBuf>,
 }
 
 impl Backup {
-    pub(crate) fn run(&self, global: &Global, output: Output) -> Result<(), Failure> {
+    pub(crate) fn run(self, global: &Global, output: Output) -> Result<(), Failure> {
+        let Self { file, encrypt_to: mut recipients, encrypt_to_file } = self;
+        for path in encrypt_to_file {
+            recipients.extend(listed(&path)?);
+        }
+        let encrypted = !recipients.is_empty();
         let store = bank::store(&global.configuration()?)?;
         bank::block_on(async {
-            store.backup(self.file.clone()).await?;
-            let value = json!({ "file": self.file.display().to_string() });
-            output.say(&value, format_args!("wrote {}", self.file.display()))
+            let (trigger, stop) = Trigger::new();
+            trigger.on_signals().map_err(Failure::fault)?;
+            let bar = output.bar();
+            let shown = bar.clone();
+            let progress = move |progress: Progress| {
+                shown.set_length(progress.total);
+                shown.set_position(progress.done);
+                if stop.is_asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
+            let progress = Box::new(progress);
+            let order = store::backup::Backup { target: file.clone(), recipients, progress };
+            let done = store.backup(order).await;
+            bar.finish_and_clear();
+            done?;
+            let value = json!({ "file": file.display().to_string(), "encrypted": encrypted });
+            output.say(&value, format_args!("wrote {}", file.display()))
         })
     }
+}
+
+/// The recipients of a file; comments begin with `#`.
+fn listed(path: &Path) -> Result<Vec<Recipient>, Failure> {
+    let failed = |error: &dyn Display| Failure::usage(format!("{}: {error}", path.display()));
+    let text = fs::read_to_string(path).map_err(|error| failed(&error))?;
+    let lines =
+        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let recipients: Vec<Recipient> =
+        lines.map(|line| line.parse().map_err(|error| failed(&error))).collect::<Result<_, _>>()?;
+    if recipients.is_empty() {
+        return Err(failed(&"there is no recipient in it"));
+    }
+    Ok(recipients)
 }
 
 const RESTORE: &str = "\
@@ -65,8 +116,11 @@ themselves, and renew it with a new key. The report names these, and everything 
 it was; somebody who has no certificate left needs a reissue, or `certificate import` of the one that
 is unknown.
 
-Example:
-  koshin-server restore /backup/koshin-2026-11-24.db --crl latest.crl --heads heads.jws";
+An encrypted backup is told by its first bytes; --identity names the age identity that opens it.
+
+Examples:
+  koshin-server restore /backup/koshin-2026-11-24.db --crl latest.crl --heads heads.jws
+  koshin-server restore /backup/koshin-2026-11-24.db.age --identity FILE --crl latest.crl --heads heads.jws";
 
 /// Make the database anew from a backup
 #[derive(Debug, Args)]
@@ -74,6 +128,9 @@ Example:
 pub(crate) struct Restore {
     /// The file that `backup` wrote
     backup: PathBuf,
+    /// The age identity of an encrypted backup, in a file that only its owner may read
+    #[arg(long, value_name = "FILE")]
+    identity: Option<PathBuf>,
     /// The newest CRL of the issuing CA, DER
     #[arg(long, value_name = "FILE", required = true)]
     crl: Vec<PathBuf>,
@@ -112,9 +169,11 @@ impl Restore {
         });
         let crls = crls.collect::<Result<Vec<_>, Failure>>()?;
         let heads = self.heads.as_ref().map(|path| exported(&config, path)).transpose()?;
-        let accepted = self.accept_loss.then(|| self.acceptor()).transpose()?.flatten();
+        let identities = self.identity.as_deref().map(identities).transpose()?;
+        let source = Source::open(&self.backup, &target, identities.as_ref())?;
+        let accepted = self.accept_loss.then(|| self.acceptor(&source)).transpose()?.flatten();
         let report = sqlite::restore(&sqlite::Restore {
-            backup: &self.backup,
+            backup: &source,
             target: &target,
             crls: &crls,
             heads: heads.as_ref(),
@@ -137,10 +196,10 @@ impl Restore {
 
     /// The operator who accepts the loss, with the credential that the backup knows. Of who is not believed there is no record:
     /// there is no database yet to write it into, and whoever holds the backup has the hash to try against anyway.
-    fn acceptor(&self) -> Result<Option<String>, Failure> {
+    fn acceptor(&self, backup: &Source) -> Result<Option<String>, Failure> {
         bank::block_on(async {
             let Some(name) = self.by.name() else { return Ok(None) };
-            let hash = sqlite::operator_credential_in(&self.backup, name.as_str())?;
+            let hash = backup.operator_credential(name.as_str())?;
             let operator = self.by.check(hash.as_deref()).await?;
             Ok(operator.map(|operator| operator.name().to_string()))
         })
@@ -170,6 +229,11 @@ fn text(target: &Path, report: &RestoreReport) -> String {
     lines.join("\n")
 }
 
+fn identities(path: &Path) -> Result<Identities, Failure> {
+    Identities::parse(&secret(path)?)
+        .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+}
+
 fn lost(lost: &Lost) -> Value {
     json!({ "chain": lost.chain.to_string(), "found": lost.found, "exported": lost.exported })
 }
@@ -178,6 +242,7 @@ impl From<RestoreError> for Failure {
     fn from(error: RestoreError) -> Self {
         match error {
             RestoreError::Failed(failure) => failure.into(),
+            RestoreError::Source(error) => error.into(),
             RestoreError::File { .. } => Self::fault(error),
             RestoreError::LossNotAccepted(ref chains) => {
                 let chains: Vec<String> = chains

@@ -124,6 +124,15 @@ pub(crate) fn typed(prompt: &str) -> Result<Zeroizing<String>, Failure> {
 
 /// The first line of a file that only its owner may read.
 pub(crate) fn first_line(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let text = secret(path)?;
+    Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
+}
+
+/// Octets of a file with a secret that are read at most.
+const LONGEST: u64 = 65_536;
+
+/// A file that only its owner may read.
+pub(crate) fn secret(path: &Path) -> Result<Zeroizing<String>, Failure> {
     let failed = |error: io::Error| Failure::usage(format!("{}: {error}", path.display()));
     let mut file = File::open(path).map_err(failed)?;
     if file.metadata().map_err(failed)?.mode() & 0o077 != 0 {
@@ -133,6 +142,6 @@ pub(crate) fn first_line(path: &Path) -> Result<Zeroizing<String>, Failure> {
         )));
     }
     let mut text = Zeroizing::new(String::new());
-    file.by_ref().take(4096).read_to_string(&mut text).map_err(failed)?;
-    Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
+    file.by_ref().take(LONGEST).read_to_string(&mut text).map_err(failed)?;
+    Ok(text)
 }

@@ -7,6 +7,8 @@ use koshin_server::ca::FileError;
 use koshin_server::config::ConfigError;
 use koshin_server::init::NewBankError;
 use koshin_server::start::StartError;
+use koshin_server::store::backup::BackupError;
+use koshin_server::store::sqlite::SourceError;
 use koshin_server::store::{self, Refused, StoreError};
 
 /// A command that was not done.
@@ -27,6 +29,8 @@ pub(crate) enum Kind {
     Refused,
     /// The configuration, a policy or the CA's files.
     Configuration,
+    /// Whoever runs it ended it.
+    Interrupted,
 }
 
 impl Kind {
@@ -37,6 +41,7 @@ impl Kind {
             Self::Usage => "usage",
             Self::Refused => "refused",
             Self::Configuration => "configuration",
+            Self::Interrupted => "interrupted",
         }
     }
 }
@@ -58,6 +63,10 @@ impl Failure {
         Self { kind: Kind::Configuration, message: message.to_string() }
     }
 
+    pub(crate) fn interrupted(message: impl fmt::Display) -> Self {
+        Self { kind: Kind::Interrupted, message: message.to_string() }
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         self.kind
     }
@@ -68,6 +77,8 @@ impl Failure {
             Kind::Usage => 2,
             Kind::Refused => 3,
             Kind::Configuration => 4,
+            // As a shell tells of SIGINT.
+            Kind::Interrupted => 130,
         })
     }
 }
@@ -124,6 +135,27 @@ impl From<StartError> for Failure {
             | StartError::Pin(_)
             | StartError::Randomness(_)
             | StartError::System(_) => Self::fault(error),
+        }
+    }
+}
+
+impl From<BackupError> for Failure {
+    fn from(error: BackupError) -> Self {
+        match error {
+            BackupError::Exists(_) | BackupError::Underway(_) => Self::refused(error),
+            BackupError::NoRoom { .. } | BackupError::File { .. } => Self::fault(error),
+            BackupError::Interrupted => Self::interrupted(error),
+            BackupError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::IdentityMissing(_) => Self::usage(error),
+            SourceError::NotDecrypted { .. } => Self::refused(error),
+            SourceError::File { .. } => Self::fault(error),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use serde_json::json;
 
@@ -22,6 +23,15 @@ impl Output {
     /// Whether JSON was asked for.
     pub(crate) fn is_json(self) -> bool {
         self.json
+    }
+
+    /// A bar on standard error that says how much of so many octets is done; nothing where that is no terminal.
+    pub(crate) fn bar(self) -> ProgressBar {
+        if self.json {
+            return ProgressBar::hidden();
+        }
+        let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {eta}");
+        ProgressBar::new(0).with_style(style.expect("a template of ours"))
     }
 
     /// Prints what was done: `value` as JSON, or `text`.

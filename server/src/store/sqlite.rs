@@ -18,12 +18,14 @@ mod revocation;
 mod schema;
 mod session;
 mod signer;
+mod source;
 mod standing;
 mod tidy;
 mod touch;
 mod transition;
 mod writer;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use koshin_protocol::cert_id::CertId;
@@ -36,6 +38,7 @@ use self::column::{all, execute};
 use self::reader::Readers;
 use self::touch::Touches;
 use self::writer::Writer;
+use super::backup::{BackedUp, Backup};
 use super::change::{
     Actor, Attempt, Confirm, Delivery, Enroll, Import, ImportOutcome, LogOn, LoggedOn, NewContract,
     NewReissue, NewRequest, NewSubject, PinCheck, PlaceOrder, Placed, Reserve, Revoke, Signed,
@@ -46,13 +49,13 @@ use super::row::{
     ActiveSession, ContractLine, ContractRow, CrlRow, Holder, Integrity, OperatorRow, OrderRow,
     ReissueRow, RequestRow, Reserved, RevocationRow, SubjectRow, SupersededRow, Unfinished,
 };
-use super::{Failure, Read, Store, StoreError, Write};
+use super::{Failure, Read, Store, StoreError, Write, private};
 use crate::audit::{AuditRecord, Chain, Export, Head, record_time};
-pub use backup::operator_credential_in;
 pub use restore::{
     KnownBy, Lost, NamedCertificate, NamedContract, NamedSubject, Note, Restore, RestoreError,
     RestoreReport, Told, restore,
 };
+pub use source::{Source, SourceError};
 
 /// As many connections read at once.
 const READERS: usize = 4;
@@ -64,8 +67,9 @@ const CHECKPOINT: u32 = 4096;
 /// The store in one `SQLite` file.
 pub struct Sqlite {
     path: PathBuf,
-    writer: Writer,
+    // Closed before the writer, whose connection is then the last one and takes the log into the file.
     readers: Readers,
+    writer: Writer,
     touches: Touches,
 }
 
@@ -108,10 +112,15 @@ impl Sqlite {
 }
 
 fn open(path: &Path) -> Result<Connection, StoreError> {
-    let failed = |error: rusqlite::Error| StoreError::Open {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    };
+    let failed = |reason: String| StoreError::Open { path: path.to_owned(), reason };
+    // SQLite would make it as the umask wants it. The log and its index take over the mode that the file has.
+    match private::create(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            return Err(failed(error.to_string()));
+        }
+        Ok(_) | Err(_) => {}
+    }
+    let failed = |error: rusqlite::Error| failed(error.to_string());
     let mut connection = Connection::open(path).map_err(failed)?;
     connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
     configure(&connection)?;
@@ -288,8 +297,12 @@ impl Store for Sqlite {
         self.aside(backup::integrity)
     }
 
-    fn backup(&self, path: PathBuf) -> Read<'_, ()> {
-        self.aside(move |connection| backup::write(connection, &path))
+    fn backup(&self, backup: Backup) -> BackedUp<'_> {
+        let path = self.path.clone();
+        Box::pin(async move {
+            let work = tokio::task::spawn_blocking(move || backup::write(&path, backup));
+            work.await.unwrap_or(Err(StoreError::Panicked.into()))
+        })
     }
 
     fn begin_pin_attempt(&self, subject: SubjectId, now: Time) -> Write<'_, Attempt> {

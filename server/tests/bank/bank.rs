@@ -29,7 +29,7 @@ use koshin_server::store::change::{Actor, Import, ImportOutcome, NewContract, Pi
 use koshin_server::store::id::{ContractId, SubjectId};
 use koshin_server::store::latest_crl::LatestCrl;
 use koshin_server::store::row::Role;
-use koshin_server::store::sqlite::{Restore, Sqlite, restore};
+use koshin_server::store::sqlite::{Restore, Source, Sqlite, restore};
 use koshin_server::urls::Urls;
 use koshin_server::watch::Metrics;
 use tempfile::TempDir;
@@ -192,7 +192,7 @@ impl Bank {
         drop((server, store));
         let target = folder.path().join("restored.db");
         restore(&Restore {
-            backup,
+            backup: &Source::open(backup, &target, None).expect("a backup"),
             target: &target,
             crls: &[crl],
             heads: Some(&heads),

@@ -3,6 +3,7 @@
 use koshin_protocol::problem::Token;
 use koshin_server::policy::SHIPPED;
 use koshin_server::store::Store;
+use koshin_server::store::backup::Backup;
 use koshin_server::store::change::Actor;
 use koshin_server::store::row::Role;
 
@@ -70,7 +71,7 @@ async fn under_every_policy_who_renewed_after_the_backup_renews_once_more_with_t
             let (renews, stays) = (renewed_once(&bank).await, renewed_once(&bank).await);
             window_opens(&bank, &stays);
             let backup = bank.folder.path().join("backup.db");
-            bank.store.backup(backup.clone()).await.expect("a backup");
+            bank.store.backup(Backup::to(&backup)).await.expect("a backup");
             let new = renew(&bank, &renews.pair).await;
             bank.set(at(bank.now().unix() + days * DAY));
             let before = crl(&bank).await;
@@ -102,7 +103,7 @@ async fn under_every_policy_who_renewed_before_the_backup_goes_on_with_the_new_p
         window_opens(&bank, &person);
         let new = renew(&bank, &person.pair).await;
         let backup = bank.folder.path().join("backup.db");
-        bank.store.backup(backup.clone()).await.expect("a backup");
+        bank.store.backup(Backup::to(&backup)).await.expect("a backup");
         bank.wait(15 * DAY);
         let before = listed(&crl(&bank).await, &person.pair);
         let bank = bank.restored(setup(name), &backup).await;

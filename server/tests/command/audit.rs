@@ -78,7 +78,7 @@ fn a_restore_takes_crl_and_heads_along_and_says_what_is_lost() {
     let (bank, hanako, contract) = with_history();
     assert_eq!(bank.run(&["crl", "--out", "old.crl"]).code, 0);
     assert_eq!(bank.run(&["backup", "backup.db"]).code, 0);
-    bank.run(&["backup", "backup.db"]).failed(1, "a backup never overwrites");
+    bank.run(&["backup", "backup.db"]).failed(3, "a backup never overwrites");
     bank.subject(&hanako, &contract, "CN=Lost", "user");
     assert_eq!(bank.run(&["audit", "export", "--out", "heads.jws"]).code, 0);
     assert_eq!(bank.run(&["crl", "--out", "latest.crl"]).code, 0);

@@ -10,6 +10,8 @@ use koshin_protocol::url::Url;
 use serde_json::Value;
 use tempfile::TempDir;
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_koshin-server");
+
 /// What the program did.
 #[derive(Debug)]
 pub struct Ran {
@@ -70,9 +72,14 @@ impl Bank {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_koshin-server"));
+        let mut command = self.prepared(PROGRAM);
+        command.args(arguments);
         command
-            .args(arguments)
+    }
+
+    fn prepared(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command
             .current_dir(self.folder.path())
             .env_clear()
             .env("KOSHIN_SERVER_CONFIG", "bank/koshin-server.toml")
@@ -85,6 +92,29 @@ impl Bank {
     /// Runs the program with nobody's credential.
     pub fn run(&self, arguments: &[&str]) -> Ran {
         finish(self.command(arguments).spawn().expect("the program"))
+    }
+
+    /// Runs a shell's script, whose `$0` is the program.
+    pub fn shell(&self, script: &str) -> Ran {
+        finish(self.script(script).spawn().expect("a shell"))
+    }
+
+    fn script(&self, script: &str) -> Command {
+        let mut command = self.prepared("/bin/sh");
+        command.args(["-c", script, PROGRAM]);
+        command
+    }
+
+    /// Begins to run the program.
+    pub fn begin(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).spawn().expect("the program")
+    }
+
+    /// Sends it SIGINT and waits for its end.
+    pub fn interrupt(child: Child) -> Ran {
+        let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+        assert!(sent.expect("kill").success());
+        finish(child)
     }
 
     /// Runs it by an operator, who shows the credential in the environment.
@@ -158,6 +188,11 @@ impl Bank {
     /// Serves until it is dropped or stopped.
     pub fn serve(&self) -> Served {
         Self::served(self.command(&["serve", "--json"]))
+    }
+
+    /// The same, with a umask that takes nothing away.
+    pub fn serve_lax(&self) -> Served {
+        Self::served(self.script("umask 000; exec \"$0\" serve --json"))
     }
 
     /// The same; the log goes to a file of this name.

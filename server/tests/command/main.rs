@@ -3,6 +3,7 @@
 #![allow(missing_docs, unreachable_pub, reason = "a test names its rule, and nobody imports it")]
 
 mod audit;
+mod backup;
 mod bank;
 mod beside;
 mod customer;

@@ -6,10 +6,11 @@ use koshin_protocol::certificate::Certificate;
 use koshin_protocol::verify::default_verifier;
 use koshin_server::audit::{self, Export};
 use koshin_server::store::Store;
+use koshin_server::store::backup::Backup;
 use koshin_server::store::change::Actor;
 use koshin_server::store::latest_crl::LatestCrl;
 use koshin_server::store::row::RevocationRow;
-use koshin_server::store::sqlite::{Note, Restore, RestoreError, RestoreReport, restore};
+use koshin_server::store::sqlite::{Note, Restore, RestoreError, RestoreReport, Source, restore};
 
 use crate::bank::Bank;
 use crate::invariants;
@@ -29,7 +30,7 @@ impl Bank {
 
     pub async fn backup(&self) -> PathBuf {
         let path = self.folder().join("backup.db");
-        self.store.backup(path.clone()).await.expect("a backup");
+        self.store.backup(Backup::to(&path)).await.expect("a backup");
         path
     }
 
@@ -76,7 +77,7 @@ impl Bank {
         std::fs::create_dir_all(&folder).expect("a folder");
         let target = folder.join("koshin.db");
         restore(&Restore {
-            backup,
+            backup: &Source::open(backup, &target, None)?,
             target: &target,
             crls,
             heads,

@@ -5,6 +5,7 @@
 mod audit;
 mod backup;
 mod bank;
+mod copy;
 mod crash;
 mod invariants;
 mod orders;

@@ -1,6 +1,7 @@
 //! Backup, and going back to one: no revocation is forgotten, no loss goes unnoticed.
 
 use koshin_server::audit::{self, Export, Standing};
+use koshin_server::store::backup::{Backup, BackupError};
 use koshin_server::store::change::Actor;
 use koshin_server::store::latest_crl::{BadCrl, LatestCrl};
 use koshin_server::store::row::{CrlRow, RevocationRow, Role};
@@ -38,7 +39,7 @@ async fn a_backup_is_taken_while_the_bank_writes_and_is_not_served_from() {
     let path = bank.backup().await;
     bank.renew(&new).await;
     assert_eq!(Sqlite::open(&path).err(), Some(StoreError::Backup));
-    assert!(matches!(bank.store.backup(path).await, Err(StoreError::Open { .. })));
+    assert_eq!(bank.store.backup(Backup::to(&path)).await, Err(BackupError::Exists(path)));
 }
 
 #[tokio::test]

@@ -1,13 +1,13 @@
 //! A memory that forgets one thing.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use koshin_protocol::cert_id::CertId;
 use koshin_protocol::jwk::Thumbprint;
 use koshin_protocol::time::Time;
 use koshin_server::audit::{AuditRecord, Chain, Export, Head};
+use koshin_server::store::backup::{BackedUp, Backup};
 use koshin_server::store::change::{
     Actor, Attempt, Confirm, Delivery, Enroll, Import, ImportOutcome, LogOn, LoggedOn, NewContract,
     NewReissue, NewRequest, NewSubject, PinCheck, PlaceOrder, Placed, Reserve, Revoke, Signed,
@@ -63,6 +63,10 @@ macro_rules! as_it_is {
 }
 
 impl Store for Forgetful {
+    fn backup(&self, backup: Backup) -> BackedUp<'_> {
+        self.whole.backup(backup)
+    }
+
     fn session(&self, session: SessionId, now: Time) -> Read<'_, Option<ActiveSession>> {
         Box::pin(async move {
             let found = self.whole.session(session, now).await?;
@@ -167,7 +171,6 @@ impl Store for Forgetful {
         audit_export(now: Time) -> Read<Export>;
         newest_record() -> Read<Option<Time>>;
         integrity() -> Read<Integrity>;
-        backup(path: PathBuf) -> Read<()>;
         pin_was_right(subject: SubjectId, hash: String, now: Time) -> Write<()>;
         log_on(log_on: LogOn, now: Time) -> Write<LoggedOn>;
         place_order(place: PlaceOrder, now: Time) -> Write<Placed>;

@@ -8,12 +8,11 @@ use rusqlite::Connection;
 
 /// What may be walked through: recursive tables of a few rows, tables with a row for each operator or
 /// issuer, partial indexes of what waits for somebody, and the list that an operator asked for.
-const SMALL: [&str; 9] = [
+const SMALL: [&str; 8] = [
     "SCAN line",
     "SCAN chains",
     "SCAN operator",
     "SCAN crl",
-    "SCAN backup",
     "SCAN listed",
     "SCAN (",
     "SCAN CONSTANT ROW",

@@ -22,12 +22,14 @@ pub use self::report::{
 };
 use self::standing::Differences;
 use super::column::{Sql, execute};
+use super::source::{Source, SourceError};
 use super::transition::{Transition, run};
 use super::{backup, heads, registry, signer};
 use crate::audit::{
     AuditRecord, Chain, Export, Head, Principal, PublishedCrl, Standing, Tampered, Verification,
 };
 use crate::store::latest_crl::LatestCrl;
+use crate::store::private::{beside, sync_folder};
 use crate::store::{Failure, StoreError};
 
 mod listed;
@@ -37,8 +39,8 @@ mod standing;
 /// What to restore, and what of the time after the backup is at hand.
 #[derive(Clone, Debug)]
 pub struct Restore<'a> {
-    /// The file that [`crate::store::Store::backup`] wrote.
-    pub backup: &'a Path,
+    /// What [`crate::store::Store::backup`] wrote.
+    pub backup: &'a Source,
     /// The database to be; must not exist.
     pub target: &'a Path,
     /// The newest CRL of every issuer.
@@ -62,6 +64,9 @@ pub enum RestoreError {
         /// Why.
         reason: String,
     },
+    /// The backup cannot be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
     /// The database's own check failed.
     #[error("the backup is damaged: {}", .0.join("; "))]
     Unsound(Vec<String>),
@@ -143,21 +148,21 @@ pub fn restore(restore: &Restore<'_>) -> Result<RestoreReport, RestoreError> {
     if restore.target.exists() {
         return Err(file(restore.target, &"it exists already; move it away first"));
     }
-    let mut name = restore.target.as_os_str().to_owned();
-    name.push(".restoring");
-    let scratch = PathBuf::from(name);
-    std::fs::copy(restore.backup, &scratch).map_err(|error| file(restore.backup, &error))?;
-    let report = apply(restore, &scratch);
+    let scratch = beside(restore.target, ".restoring");
+    let report = restore
+        .backup
+        .copy_to(&scratch)
+        .map_err(Into::into)
+        .and_then(|()| apply(restore, &scratch));
     if report.is_err() {
         // What is left of a failed attempt is of no use to anybody.
         drop(std::fs::remove_file(&scratch));
         return report;
     }
-    let folder = restore.target.parent().filter(|folder| !folder.as_os_str().is_empty());
     std::fs::File::open(&scratch)
         .and_then(|scratch| scratch.sync_all())
         .and_then(|()| std::fs::rename(&scratch, restore.target))
-        .and_then(|()| std::fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all())
+        .and_then(|()| sync_folder(restore.target))
         .map_err(|error| file(restore.target, &error))?;
     report
 }
@@ -270,8 +275,7 @@ impl Again<'_> {
             entry.say("revokedAgain", report.revoked().len());
             entry.say("chainsWithLoss", report.lost.len());
             entry.say("sessionsForgotten", forgotten);
-            transition.connection.execute("DELETE FROM backup", []).map_err(StoreError::from)?;
-            Ok(())
+            Ok(backup::unmark(transition.connection)?)
         })?;
         Ok(self.report)
     }

@@ -200,8 +200,3 @@ CREATE TABLE audit (
     hash      BLOB NOT NULL CHECK (length(hash) = 32),
     PRIMARY KEY (chain, sequence)
 ) STRICT, WITHOUT ROWID;
-
--- Has a row in a backup, which is not to be served from before it was restored.
-CREATE TABLE backup (
-    only  INTEGER NOT NULL PRIMARY KEY CHECK (only = 1)
-) STRICT;
