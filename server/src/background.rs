@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::bank::Bank;
+use crate::error::Error;
 use crate::http::Shutdown;
 use crate::{issue, publish};
 
@@ -61,7 +62,7 @@ async fn look_at_clock(bank: &Bank) {
 
 async fn take_up(bank: &Bank) {
     if let Err(error) = issue::take_up(bank).await {
-        tracing::error!(?error, "orders in processing cannot be taken up");
+        error.report(format_args!("orders in processing cannot be taken up"));
     }
 }
 
@@ -70,13 +71,16 @@ async fn tidy_up(bank: &Bank) {
         match bank.store.tidy_up(BATCH, bank.clock.now()).await {
             Ok(sessions) if sessions >= BATCH => tracing::debug!(sessions, "forgotten, more wait"),
             Ok(_) => return,
-            Err(error) => return tracing::error!(?error, "old sessions cannot be forgotten"),
+            Err(error) => {
+                let error = Error::from(error);
+                return error.report(format_args!("old sessions cannot be forgotten"));
+            }
         }
     }
 }
 
 async fn publish(bank: &Bank) {
     if let Err(error) = publish::newest(bank).await {
-        tracing::error!(?error, "the CRL cannot be published");
+        error.report(format_args!("the CRL cannot be published"));
     }
 }

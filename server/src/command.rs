@@ -40,6 +40,8 @@ Exit codes:
   2  wrong usage
   3  refused by the bank's rules: nothing was changed
   4  the configuration, a policy or the CA's files cannot be used
+  5  a serving bank cannot store any more, after a fault of the disk: start it again
+  6  the database is damaged: restore a backup
 
 First steps, for a bank on this machine alone:
   koshin-server init bank --tls-for-loopback --testing

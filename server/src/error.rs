@@ -22,6 +22,9 @@ use crate::urls::Urls;
 /// How long to wait where nothing better is known.
 const SOON: Duration = Duration::from_secs(1);
 
+/// How long to wait where nothing can be stored: about as long as a supervisor takes to start the bank anew.
+const OUTAGE: Duration = Duration::from_secs(5);
+
 /// Why a request was refused.
 #[derive(Debug)]
 pub enum Error {
@@ -157,6 +160,7 @@ impl Error {
             Self::OrderUnknown => Token::OrderUnknown,
             Self::OrderState(token) => *token,
             Self::Refused(refused) => refused.token().unwrap_or(Token::ServerInternal),
+            Self::Store(error) if error.is_outage() => Token::Unavailable,
             Self::Pin(PinError::System) | Self::Store(_) | Self::Registry(_) => {
                 Token::ServerInternal
             }
@@ -210,12 +214,22 @@ impl Error {
     /// Faults of the bank are its operator's to see; refusals are counted, not logged one by one.
     fn log(&self) {
         match self {
-            Self::Store(error) => tracing::error!(%error, "the store failed"),
+            Self::Store(error) if !error.is_outage() => {
+                tracing::error!(%error, "the store failed");
+            }
             Self::Registry(error) => {
                 tracing::error!(%error, "the registry holds what it must not hold");
             }
             Self::Pin(error) => tracing::warn!(%error, "a PIN was not checked"),
             error => tracing::debug!(token = %error.token(), "refused"),
+        }
+    }
+
+    /// Logs that this kept the bank from doing something that nobody waits for, unless the store's own log says so already.
+    pub fn report(&self, what: std::fmt::Arguments<'_>) {
+        match self {
+            Self::Store(error) if error.is_outage() => tracing::debug!(%error, "{what}"),
+            error => tracing::error!(?error, "{what}"),
         }
     }
 
@@ -308,6 +322,7 @@ impl Error {
                 | Self::TooOften { retry_after },
                 _,
             ) => Some(*retry_after),
+            (Self::Store(_), Some(Token::Unavailable)) => Some(OUTAGE),
             (_, Some(Token::RateLimited | Token::Unavailable | Token::OrderProcessing)) => {
                 Some(SOON)
             }
@@ -408,6 +423,34 @@ impl Holder {
             }
             Token::NotSuperseded => Refused::NotSuperseded.into(),
             token => Error::OrderState(token),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::outage::Outage;
+
+    // [DUR-04] [RTA-01]
+    #[test]
+    fn what_cannot_be_stored_is_unavailable_for_a_while_and_a_fault_of_one_request_is_not() {
+        let disk = || "a test".to_owned();
+        let outages = [
+            Outage::Full,
+            Outage::Locked,
+            Outage::Disk(disk()),
+            Outage::ReadOnly(disk()),
+            Outage::Damaged(disk()),
+            Outage::Panicked,
+        ];
+        for fault in outages.map(StoreError::Outage).into_iter().chain([StoreError::Stopped]) {
+            let error = Error::Store(fault);
+            assert_eq!(error.token(), Token::Unavailable, "{error:?}");
+            assert_eq!(error.retry_after(Some(error.token())), Some(OUTAGE), "{error:?}");
+        }
+        for fault in [StoreError::Database(disk()), StoreError::Corrupt(disk())] {
+            assert_eq!(Error::Store(fault).token(), Token::ServerInternal);
         }
     }
 }

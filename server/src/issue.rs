@@ -76,7 +76,7 @@ pub async fn try_now(bank: &Bank, order: OrderRow, now: Time) -> OrderRow {
     match ask(bank, order.clone(), now).await {
         Ok(order) => order,
         Err(error) => {
-            tracing::error!(order = %order.id, ?error, "not issued yet");
+            error.report(format_args!("order {} is not issued yet", order.id));
             order
         }
     }
@@ -157,7 +157,7 @@ pub async fn take_up(bank: &Bank) -> Result<usize, Error> {
             }
             Ok(order) => tracing::info!(order = %id, status = %order.state.status(), "taken up"),
             // One that cannot be issued must not keep the others waiting.
-            Err(error) => tracing::error!(order = %id, ?error, "cannot be taken up"),
+            Err(error) => error.report(format_args!("order {id} cannot be taken up")),
         }
     }
     Ok(count)

@@ -14,6 +14,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -41,6 +42,7 @@ use crate::pin::{PinError, Pins};
 use crate::provision::{self, Answer, ProvisionError, Request};
 use crate::route::Route;
 use crate::store::StoreError;
+use crate::store::outage::{Condition, Outage};
 use crate::store::sqlite::Sqlite;
 use crate::urls::Urls;
 use crate::watch::{Metrics, Readiness, Watch};
@@ -113,7 +115,7 @@ pub async fn start_changed(
     {
         config.public_origin = origin;
     }
-    let store = Arc::new(Sqlite::open(config.database())?);
+    let store = Arc::new(Sqlite::open_to_serve(config.database())?);
     let metrics = Arc::new(Metrics::new());
     let mut bank = assemble(&config, &store, &metrics, clock)?;
     change(&mut bank);
@@ -128,9 +130,10 @@ pub async fn start_changed(
     let service =
         Mischievous::new(Arc::clone(&bank), mischief, nonces, clock, Arc::clone(&metrics));
     let edge = Edge::new(service, authorities, limits, Arc::clone(&metrics));
-    let readiness = Readiness::default();
+    let readiness = Readiness::of(store.condition().clone());
     let watching = watch(&config, &metrics, &readiness, &shutdown).await?;
     let background = background::spawn(&bank, &shutdown);
+    let counting = tokio::spawn(count_outages(store.condition().clone(), metrics));
     let serving = tokio::spawn(edge.serve(listener, shutdown));
     readiness.set(true);
     let directory_url = bank.urls.of(&Route::Directory);
@@ -145,6 +148,7 @@ pub async fn start_changed(
         watching,
         serving,
         background,
+        counting,
         _lock: lock,
     })
 }
@@ -161,7 +165,17 @@ pub struct Running {
     watching: Option<(SocketAddr, JoinHandle<()>)>,
     serving: JoinHandle<Drained>,
     background: Vec<JoinHandle<()>>,
+    counting: JoinHandle<()>,
     _lock: Lock,
+}
+
+/// How a bank came to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was asked to stop.
+    Stopped(Drained),
+    /// Its store failed, and only a new start reads the file anew.
+    StoreFailed(Outage),
 }
 
 impl Running {
@@ -193,10 +207,20 @@ impl Running {
         provision::provision(&self.bank, request).await
     }
 
-    /// Serves until `stop` is asked for, and returns when everything that was taken on is finished.
-    pub async fn until(self, mut stop: Shutdown) -> Drained {
-        stop.asked().await;
-        self.shutdown().await
+    /// Ready once the store has failed, so that the bank has to be started anew. Cancel-safe.
+    pub async fn store_failed(&self) -> Outage {
+        self.store.condition().failed().await
+    }
+
+    /// Serves until `stop` is asked for or the store has failed, and returns when everything that was taken on is finished.
+    pub async fn until(self, mut stop: Shutdown) -> Ended {
+        tokio::select! {
+            () = stop.asked() => {}
+            _outage = self.store_failed() => {}
+        }
+        let condition = self.store.condition().clone();
+        let drained = self.shutdown().await;
+        condition.failure().map_or(Ended::Stopped(drained), Ended::StoreFailed)
     }
 
     /// Stops accepting, finishes the requests under way, closes the database.
@@ -217,6 +241,7 @@ impl Running {
         if let Some((_, watching)) = self.watching {
             watching.abort();
         }
+        self.counting.abort();
         drained
     }
 }
@@ -277,6 +302,14 @@ async fn watch(
     Ok(Some((bound, tokio::spawn(watch.serve(shutdown.clone())))))
 }
 
+/// Tells the metrics of the store's outages, as long as the bank is there.
+async fn count_outages(condition: Condition, metrics: Arc<Metrics>) {
+    let mut changes = condition.changes();
+    while changes.changed().await.is_ok() {
+        metrics.store_outage(changes.borrow_and_update().as_ref().map(Outage::cause));
+    }
+}
+
 /// The receipt key of the CA.
 struct ReceiptKey(Arc<Embedded>);
 
@@ -308,6 +341,7 @@ impl Lock {
             .create(true)
             .truncate(false)
             .write(true)
+            .mode(0o600)
             .open(&path)
             .map_err(failed)?;
         match file.try_lock() {

@@ -15,6 +15,7 @@ pub mod change;
 pub mod encryption;
 pub mod id;
 pub mod latest_crl;
+pub mod outage;
 mod private;
 mod refused;
 pub mod row;
@@ -37,6 +38,7 @@ use change::{
     Undo,
 };
 use id::{ContractId, Fingerprint, OrderId, ReissueId, RequestId, SessionId, SubjectId};
+use outage::Outage;
 pub use refused::{OperatorRefused, OrderRefused, Refused};
 use row::{
     ActiveSession, ContractLine, ContractRow, CrlRow, Holder, Integrity, OperatorRow, OrderRow,
@@ -73,7 +75,10 @@ pub enum StoreError {
     /// A change panicked and was undone.
     #[error("a change panicked and was undone")]
     Panicked,
-    /// The writer has stopped, after a disk error or because the store is being closed: nothing more
+    /// Nothing can be stored, whatever it is.
+    #[error(transparent)]
+    Outage(#[from] Outage),
+    /// The writer has stopped, after an outage or because the store is being closed: nothing more
     /// is accepted until the bank starts again.
     #[error("the store has stopped writing; see the log, then start the bank again")]
     Stopped,
@@ -329,6 +334,21 @@ pub trait Store: Send + Sync {
         by: Actor,
         now: Time,
     ) -> Write<'_, Vec<ImportOutcome>>;
+}
+
+impl StoreError {
+    /// Whether this is met by whatever is asked for, and told by the store's [`outage::Condition`] already.
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Outage(_) | Self::Stopped => true,
+            Self::Database(_)
+            | Self::Corrupt(_)
+            | Self::Panicked
+            | Self::Newer { .. }
+            | Self::Backup
+            | Self::Open { .. } => false,
+        }
+    }
 }
 
 impl From<Refused> for Failure {

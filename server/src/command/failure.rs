@@ -8,6 +8,7 @@ use koshin_server::config::ConfigError;
 use koshin_server::init::NewBankError;
 use koshin_server::start::StartError;
 use koshin_server::store::backup::BackupError;
+use koshin_server::store::outage::Outage;
 use koshin_server::store::sqlite::SourceError;
 use koshin_server::store::{self, Refused, StoreError};
 
@@ -29,6 +30,10 @@ pub(crate) enum Kind {
     Refused,
     /// The configuration, a policy or the CA's files.
     Configuration,
+    /// The store of a serving bank: a new start mends it.
+    Store,
+    /// The database is damaged: no new start mends it.
+    Damaged,
     /// Whoever runs it ended it.
     Interrupted,
 }
@@ -41,6 +46,8 @@ impl Kind {
             Self::Usage => "usage",
             Self::Refused => "refused",
             Self::Configuration => "configuration",
+            Self::Store => "storeFailed",
+            Self::Damaged => "damaged",
             Self::Interrupted => "interrupted",
         }
     }
@@ -63,6 +70,19 @@ impl Failure {
         Self { kind: Kind::Configuration, message: message.to_string() }
     }
 
+    /// A bank that served cannot store any more.
+    pub(crate) fn store(outage: &Outage) -> Self {
+        let kind = match outage {
+            Outage::Damaged(_) => Kind::Damaged,
+            Outage::Full
+            | Outage::Locked
+            | Outage::Disk(_)
+            | Outage::ReadOnly(_)
+            | Outage::Panicked => Kind::Store,
+        };
+        Self { kind, message: outage.to_string() }
+    }
+
     pub(crate) fn interrupted(message: impl fmt::Display) -> Self {
         Self { kind: Kind::Interrupted, message: message.to_string() }
     }
@@ -77,6 +97,8 @@ impl Failure {
             Kind::Usage => 2,
             Kind::Refused => 3,
             Kind::Configuration => 4,
+            Kind::Store => 5,
+            Kind::Damaged => 6,
             // As a shell tells of SIGINT.
             Kind::Interrupted => 130,
         })
@@ -103,7 +125,10 @@ impl From<FileError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self::fault(error)
+        match error {
+            StoreError::Outage(outage @ Outage::Damaged(_)) => Self::store(&outage),
+            error => Self::fault(error),
+        }
     }
 }
 
@@ -130,8 +155,8 @@ impl From<StartError> for Failure {
             | StartError::ReceiptChain(_)
             | StartError::Listen(_)
             | StartError::Origin(_) => Self::configuration(error),
+            StartError::Store(error) => error.into(),
             StartError::File { .. }
-            | StartError::Store(_)
             | StartError::Pin(_)
             | StartError::Randomness(_)
             | StartError::System(_) => Self::fault(error),

@@ -3,7 +3,7 @@
 use clap::Args;
 use koshin_server::http::Trigger;
 use koshin_server::http::listener::Drained;
-use koshin_server::start;
+use koshin_server::start::{self, Ended};
 use koshin_server::watch::Log;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,6 +15,11 @@ use super::output::Output;
 const LONG: &str = "\
 Serves the bank until SIGTERM or SIGINT; requests under way are then finished. A second signal ends
 it at once.
+
+Where the disk is full, it refuses what it would have to store, says at /readyz that it is not ready,
+and goes on by itself once there is room. Where the disk fails, it answers what is under way and ends
+with exit code 5: a supervisor starts it anew, and everything that it acknowledged is there. Exit code
+6 says that the database is damaged, where a new start does not help: restore a backup.
 
 Prints one line with the directory's URL as soon as it answers. TLS files are read again when they
 change and at SIGHUP. The other commands work beside a running bank: what they change counts from
@@ -51,8 +56,11 @@ impl Serve {
             output
                 .say(&ready, format_args!("serving {directory} on {}{note}", running.address()))?;
             match running.until(stop).await {
-                Drained::Whole => tracing::info!("stopped"),
-                Drained::CutOff(open) => tracing::warn!(open, "stopped with connections open"),
+                Ended::Stopped(Drained::Whole) => tracing::info!("stopped"),
+                Ended::Stopped(Drained::CutOff(open)) => {
+                    tracing::warn!(open, "stopped with connections open");
+                }
+                Ended::StoreFailed(outage) => return Err(Failure::store(&outage)),
             }
             Ok(())
         })

@@ -5,7 +5,9 @@
 //! the protocol's state machines and carries out their effects.
 
 mod backup;
+mod checkpoint;
 mod column;
+mod connection;
 mod order;
 #[cfg(debug_assertions)]
 mod plan;
@@ -25,14 +27,12 @@ mod touch;
 mod transition;
 mod writer;
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use koshin_protocol::cert_id::CertId;
 use koshin_protocol::jwk::Thumbprint;
 use koshin_protocol::time::Time;
 use rusqlite::Connection;
-use rusqlite::config::DbConfig;
 
 use self::column::{all, execute};
 use self::reader::Readers;
@@ -45,11 +45,12 @@ use super::change::{
     Undo,
 };
 use super::id::{ContractId, Fingerprint, OrderId, ReissueId, RequestId, SessionId, SubjectId};
+use super::outage::Condition;
 use super::row::{
     ActiveSession, ContractLine, ContractRow, CrlRow, Holder, Integrity, OperatorRow, OrderRow,
     ReissueRow, RequestRow, Reserved, RevocationRow, SubjectRow, SupersededRow, Unfinished,
 };
-use super::{Failure, Read, Store, StoreError, Write, private};
+use super::{Failure, Read, Store, StoreError, Write};
 use crate::audit::{AuditRecord, Chain, Export, Head, record_time};
 pub use restore::{
     KnownBy, Lost, NamedCertificate, NamedContract, NamedSubject, Note, Restore, RestoreError,
@@ -60,10 +61,6 @@ pub use source::{Source, SourceError};
 /// As many connections read at once.
 const READERS: usize = 4;
 
-/// Pages of the log after which they are copied into the file: 16 MB. A page that many commits
-/// change in the meantime is copied once.
-const CHECKPOINT: u32 = 4096;
-
 /// The store in one `SQLite` file.
 pub struct Sqlite {
     path: PathBuf,
@@ -71,17 +68,36 @@ pub struct Sqlite {
     readers: Readers,
     writer: Writer,
     touches: Touches,
+    condition: Condition,
 }
 
 impl Sqlite {
     /// Opens the file, making or migrating it where needed.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
-        let path = path.into();
-        let connection = open(&path)?;
+        Self::begin(path.into(), |_| Ok(()))
+    }
+
+    /// The same, to serve from: what a bank left whose disk failed is made durable first.
+    pub fn open_to_serve(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
+        Self::begin(path.into(), checkpoint::write_anew)
+    }
+
+    fn begin(
+        path: PathBuf,
+        prepare: impl FnOnce(&Connection) -> Result<(), StoreError>,
+    ) -> Result<Self, StoreError> {
+        let connection = connection::open(&path)?;
         backup::refuse_copy(&connection)?;
+        prepare(&connection)?;
         let readers = Readers::open(&path, READERS)?;
-        let writer = Writer::start(connection)?;
-        Ok(Self { path, writer, readers, touches: Touches::default() })
+        let condition = Condition::sound();
+        let writer = Writer::start(connection, condition.clone())?;
+        Ok(Self { path, readers, writer, touches: Touches::default(), condition })
+    }
+
+    /// Whether it can store.
+    pub fn condition(&self) -> &Condition {
+        &self.condition
     }
 
     /// Where the file is.
@@ -98,7 +114,7 @@ impl Sqlite {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Read<'_, T> {
-        Box::pin(std::future::ready(self.readers.read(read)))
+        Box::pin(std::future::ready(self.condition.after(self.readers.read(read))))
     }
 
     fn write<T, F>(&self, change: F) -> Write<'_, T>
@@ -109,38 +125,6 @@ impl Sqlite {
         let touches = self.touches.clone();
         self.writer.submit(move |connection| change(connection, &touches))
     }
-}
-
-fn open(path: &Path) -> Result<Connection, StoreError> {
-    let failed = |reason: String| StoreError::Open { path: path.to_owned(), reason };
-    // SQLite would make it as the umask wants it. The log and its index take over the mode that the file has.
-    match private::create(path) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-            return Err(failed(error.to_string()));
-        }
-        Ok(_) | Err(_) => {}
-    }
-    let failed = |error: rusqlite::Error| failed(error.to_string());
-    let mut connection = Connection::open(path).map_err(failed)?;
-    connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
-    configure(&connection)?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
-    schema::migrate(&mut connection)?;
-    Ok(connection)
-}
-
-/// What every connection is told. What a savepoint would need to undo stays in memory, since it
-/// never outlives the process.
-fn configure(connection: &Connection) -> Result<(), StoreError> {
-    connection.set_prepared_statement_cache_capacity(128);
-    // Plans do not depend on what is bound. Without this a statement that a partial index could
-    // serve is compiled anew at each use, which takes longer than all else that a request does.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    connection.execute_batch(
-        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;
-         PRAGMA busy_timeout = 10000; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;",
-    )?;
-    Ok(())
 }
 
 /// Of the newest record of each chain. A loose scan: one seek for each chain, not one step for each record.
@@ -224,7 +208,7 @@ impl Store for Sqlite {
         only: Option<SubjectId>,
     ) -> Read<'_, Option<ContractRow>> {
         let read = |connection: &Connection| read::contract(connection, contract, only);
-        Box::pin(std::future::ready(self.readers.snapshot(read)))
+        Box::pin(std::future::ready(self.condition.after(self.readers.snapshot(read))))
     }
 
     fn contracts(&self) -> Read<'_, Vec<ContractLine>> {

@@ -20,20 +20,33 @@ use tokio::time::timeout;
 
 use super::Metrics;
 use crate::http::Shutdown;
+use crate::store::outage::Condition;
 
-/// Whether the bank wants requests. Not ready at first, and not any more once it stops.
+/// Whether the bank wants requests. Not ready at first, not while its store can store nothing, and not any more once it
+/// stops.
 #[derive(Clone, Debug, Default)]
-pub struct Readiness(Arc<AtomicBool>);
+pub struct Readiness {
+    serves: Arc<AtomicBool>,
+    store: Option<Condition>,
+}
 
 impl Readiness {
-    /// Says so.
-    pub fn set(&self, ready: bool) {
-        self.0.store(ready, Ordering::Relaxed);
+    /// Of a bank with a store in this condition.
+    pub fn of(store: Condition) -> Self {
+        Self { serves: Arc::default(), store: Some(store) }
     }
 
-    /// Whether it is ready.
-    pub fn get(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    /// Says whether the bank serves.
+    pub fn set(&self, serves: bool) {
+        self.serves.store(serves, Ordering::Relaxed);
+    }
+
+    /// Why it is not ready, in a few words; `None`: it is.
+    pub fn obstacle(&self) -> Option<String> {
+        if !self.serves.load(Ordering::Relaxed) {
+            return Some("it does not serve".to_owned());
+        }
+        self.store.as_ref()?.outage().map(|outage| outage.to_string())
     }
 }
 
@@ -93,8 +106,9 @@ impl Watch {
 
 async fn scrape(stream: TcpStream, metrics: &Metrics, readiness: &Readiness, shutdown: &Shutdown) {
     let service = service_fn(|request: Request<Incoming>| {
-        let ready_now = readiness.get() && !shutdown.is_asked();
-        ready(Ok::<_, Infallible>(answer(&request, metrics, ready_now)))
+        let stops = shutdown.is_asked().then(|| "it stops".to_owned());
+        let obstacle = stops.or_else(|| readiness.obstacle());
+        ready(Ok::<_, Infallible>(answer(&request, metrics, obstacle.as_deref())))
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -105,7 +119,11 @@ async fn scrape(stream: TcpStream, metrics: &Metrics, readiness: &Readiness, shu
     let _over = timeout(SCRAPE_TIME, connection).await.is_err();
 }
 
-fn answer<B>(request: &Request<B>, metrics: &Metrics, ready: bool) -> Response<Full<Bytes>> {
+fn answer<B>(
+    request: &Request<B>,
+    metrics: &Metrics,
+    obstacle: Option<&str>,
+) -> Response<Full<Bytes>> {
     const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     const TEXT: &str = "text/plain; charset=utf-8";
     let (status, kind, body) = match (request.method(), request.uri().path()) {
@@ -113,12 +131,12 @@ fn answer<B>(request: &Request<B>, metrics: &Metrics, ready: bool) -> Response<F
             (StatusCode::OK, OPENMETRICS, Bytes::from(metrics.exposition()))
         }
         (&Method::GET | &Method::HEAD, "/healthz") => (StatusCode::OK, TEXT, health(metrics)),
-        (&Method::GET | &Method::HEAD, "/readyz") if ready => {
-            (StatusCode::OK, TEXT, "ready\n".into())
-        }
-        (&Method::GET | &Method::HEAD, "/readyz") => {
-            (StatusCode::SERVICE_UNAVAILABLE, TEXT, "not ready\n".into())
-        }
+        (&Method::GET | &Method::HEAD, "/readyz") => match obstacle {
+            None => (StatusCode::OK, TEXT, "ready\n".into()),
+            Some(obstacle) => {
+                (StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("not ready: {obstacle}\n").into())
+            }
+        },
         (&Method::GET | &Method::HEAD, _) => (StatusCode::NOT_FOUND, TEXT, "no such page\n".into()),
         _ => (StatusCode::METHOD_NOT_ALLOWED, TEXT, "GET or HEAD\n".into()),
     };
@@ -143,7 +161,7 @@ mod tests {
 
     fn status(method: Method, path: &str, ready: bool) -> StatusCode {
         let request = Request::builder().method(method).uri(path).body(()).expect("a request");
-        answer(&request, &Metrics::new(), ready).status()
+        answer(&request, &Metrics::new(), (!ready).then_some("a test")).status()
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub struct Metrics {
     clock_jumps: Counter,
     clock_jump: Gauge,
     clock_behind_audit: Gauge,
+    store_failed: Gauge,
+    store_outages: Family<Cause, Counter>,
     pranks: Family<Prank, Counter>,
 }
 
@@ -55,6 +57,11 @@ struct Token {
 struct Transition {
     from: &'static str,
     to: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Cause {
+    cause: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -88,6 +95,8 @@ impl Metrics {
             clock_jumps: Counter::default(),
             clock_jump: Gauge::default(),
             clock_behind_audit: Gauge::default(),
+            store_failed: Gauge::default(),
+            store_outages: Family::default(),
             pranks: Family::default(),
         };
         metrics.register();
@@ -147,6 +156,16 @@ impl Metrics {
             "clock_behind_audit_seconds",
             "How far the clock is behind the newest audit record, 0 if it is not",
             self.clock_behind_audit.clone(),
+        );
+        r.register(
+            "store_failed",
+            "Whether nothing can be stored now: 1 while a disk is full or failed",
+            self.store_failed.clone(),
+        );
+        r.register(
+            "store_outages",
+            "Times that nothing could be stored, by cause",
+            self.store_outages.clone(),
         );
         r.register("pranks", "Faults made on purpose", self.pranks.clone());
     }
@@ -226,6 +245,14 @@ impl Metrics {
         behind.into_iter().collect()
     }
 
+    /// Nothing can be stored for this cause; `None`: it can again.
+    pub fn store_outage(&self, cause: Option<&'static str>) {
+        self.store_failed.set(cause.is_some().into());
+        if let Some(cause) = cause {
+            self.store_outages.get_or_create(&Cause { cause }).inc();
+        }
+    }
+
     /// A fault was made on purpose.
     pub fn prank_played(&self, prank: &'static str) {
         self.pranks.get_or_create(&Prank { prank }).inc();
@@ -280,6 +307,9 @@ mod tests {
         metrics.order_transition("none", "valid");
         metrics.pin_failed(true);
         metrics.certificates_revoked(3);
+        metrics.store_outage(Some("full"));
+        metrics.store_outage(None);
+        metrics.store_outage(Some("disk"));
         let text = metrics.exposition();
         for line in [
             "koshin_requests_total{operation=\"newOrder\",outcome=\"ok\"} 1",
@@ -290,6 +320,8 @@ mod tests {
             "koshin_pin_failures_total 1",
             "koshin_pin_locks_total 1",
             "koshin_certificates_revoked_total 3",
+            "koshin_store_failed 1",
+            "koshin_store_outages_total{cause=\"full\"} 1",
             "# EOF",
         ] {
             assert!(text.lines().any(|given| given == line), "{line} is not in\n{text}");

@@ -187,22 +187,27 @@ impl Bank {
 
     /// Serves until it is dropped or stopped.
     pub fn serve(&self) -> Served {
-        Self::served(self.command(&["serve", "--json"]))
+        Self::served(&mut self.command(&["serve", "--json"]))
     }
 
     /// The same, with a umask that takes nothing away.
     pub fn serve_lax(&self) -> Served {
-        Self::served(self.script("umask 000; exec \"$0\" serve --json"))
+        Self::served(&mut self.script("umask 000; exec \"$0\" serve --json"))
     }
 
     /// The same; the log goes to a file of this name.
     pub fn serve_logging(&self, name: &str) -> Served {
-        let mut command = self.command(&["serve", "--json"]);
-        command.stderr(fs::File::create(self.path(name)).expect("a file"));
-        Self::served(command)
+        self.serve_with(&[], name)
     }
 
-    fn served(mut command: Command) -> Served {
+    /// The same, with these variables in its environment.
+    pub fn serve_with(&self, variables: &[(&str, PathBuf)], log: &str) -> Served {
+        let mut command = self.command(&["serve", "--json"]);
+        command.stderr(fs::File::create(self.path(log)).expect("a file"));
+        Self::served(command.envs(variables.iter().cloned()))
+    }
+
+    fn served(command: &mut Command) -> Served {
         let mut child = command.spawn().expect("the program");
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
         let mut line = String::new();
@@ -240,12 +245,17 @@ impl Served {
         Url::parse(&format!("{base}{name}")).expect("a URL")
     }
 
+    /// Waits for its end; the answer is the exit code.
+    pub fn ended(&mut self) -> Option<i32> {
+        self.child.wait().expect("it ends").code()
+    }
+
     /// Sends SIGTERM; the answer is the exit code.
     pub fn stop(mut self) -> Option<i32> {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill");
         assert!(sent.success());
-        self.child.wait().expect("it ends").code()
+        self.ended()
     }
 }
 

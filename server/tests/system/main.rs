@@ -10,6 +10,8 @@ mod age;
 mod bank;
 #[path = "../command/customer.rs"]
 mod customer;
+mod disk;
+mod unit;
 
 use std::env;
 use std::process::ExitCode;
@@ -17,7 +19,7 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Trial};
 
 fn main() -> ExitCode {
-    let trials = [age::CASES].concat().into_iter().map(trial);
+    let trials = [age::CASES, disk::CASES, unit::CASES].concat().into_iter().map(trial);
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
 }
 

@@ -10,7 +10,8 @@ use rusqlite::backup::StepResult;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::column::all;
-use super::{configure, schema};
+use super::connection::configure;
+use super::schema;
 use crate::store::StoreError;
 use crate::store::backup::{Backup, BackupError, Progress};
 use crate::store::encryption::encrypt;

@@ -17,6 +17,7 @@ use crate::store::StoreError;
 use crate::store::id::{
     ContractId, Fingerprint, OrderId, ReissueId, RequestId, SessionId, SubjectId,
 };
+use crate::store::outage::Outage;
 use crate::store::row::{Reason, Role};
 
 /// A value of another crate, in a column.
@@ -322,6 +323,9 @@ pub(super) fn execute(
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Database(error.to_string())
+        match Outage::of(&error) {
+            Some(outage) => outage.into(),
+            None => Self::Database(error.to_string()),
+        }
     }
 }

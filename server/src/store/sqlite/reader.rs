@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::configure;
+use super::connection::configure;
 use crate::store::StoreError;
 
 /// A few connections. A read takes microseconds, so it is done where it is asked for.

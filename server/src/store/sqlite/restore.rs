@@ -168,7 +168,7 @@ pub fn restore(restore: &Restore<'_>) -> Result<RestoreReport, RestoreError> {
 }
 
 fn apply(restore: &Restore<'_>, scratch: &Path) -> Result<RestoreReport, RestoreError> {
-    let mut connection = super::open(scratch)?;
+    let mut connection = super::connection::open(scratch)?;
     let findings = backup::integrity(&connection)?.findings;
     if !findings.is_empty() {
         return Err(RestoreError::Unsound(findings));

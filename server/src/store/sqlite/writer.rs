@@ -1,18 +1,28 @@
 //! The one thread that writes. It takes all the jobs that wait, runs each in a savepoint of one
 //! transaction, commits, and only then answers any of them: a disk's flush costs many jobs once.
+//!
+//! What is in the way of every job ([`Outage`]) is the answer of all that it met, and the store's condition. While one lasts
+//! that passes, the thread itself tries to write from time to time; after every other one it ends.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::checkpoint::{Checkpoints, take_in};
+use super::schema;
+use crate::store::outage::{Condition, Outage};
 use crate::store::{Failure, StoreError, Write};
 
 /// As many jobs as share a commit at most.
 const GROUP: usize = 128;
+
+/// How often it is looked whether an outage is over, if no job finds it out before.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The way to the thread.
 pub(super) struct Writer {
@@ -24,6 +34,9 @@ pub(super) struct Writer {
 trait Job: Send {
     /// Runs the change. `false` undoes it, and nothing else.
     fn run(&mut self, connection: &Connection) -> bool;
+
+    /// What the job met that is in the way of every other one as well.
+    fn outage(&self) -> Option<&Outage>;
 
     /// Answers, with the fault if nothing of the group was committed.
     fn answer(self: Box<Self>, committed: Result<(), StoreError>);
@@ -49,6 +62,13 @@ where
         keep
     }
 
+    fn outage(&self) -> Option<&Outage> {
+        match &self.outcome {
+            Some(Err(Failure::Fault(StoreError::Outage(outage)))) => Some(outage),
+            Some(_) | None => None,
+        }
+    }
+
     fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
         let outcome = match (committed, self.outcome) {
             (Ok(()), Some(outcome)) => outcome,
@@ -63,11 +83,21 @@ where
 
 impl Writer {
     /// Starts the thread on its connection.
-    pub(super) fn start(connection: Connection) -> Result<Self, StoreError> {
+    pub(super) fn start(
+        mut connection: Connection,
+        condition: Condition,
+    ) -> Result<Self, StoreError> {
         let (sender, receiver) = channel();
+        let checkpoints = Checkpoints::of(&mut connection)?;
+        let work = move || {
+            let run = || run(connection, checkpoints, &receiver, &condition);
+            if catch_unwind(AssertUnwindSafe(run)).is_err() {
+                condition.met(&Outage::Panicked);
+            }
+        };
         let thread = std::thread::Builder::new()
             .name("koshin-store".to_owned())
-            .spawn(move || run(connection, &receiver))
+            .spawn(work)
             .map_err(|error| StoreError::Database(error.to_string()))?;
         Ok(Self { jobs: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) })
     }
@@ -95,10 +125,8 @@ impl Writer {
     pub(super) fn stop(&self) {
         drop(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take());
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread
-            && thread.join().is_err()
-        {
-            tracing::error!("the store's writer panicked");
+        if let Some(thread) = thread {
+            thread.join().expect("its panics are caught");
         }
     }
 }
@@ -109,13 +137,34 @@ impl Drop for Writer {
     }
 }
 
-fn run(connection: Connection, jobs: &Receiver<Box<dyn Job>>) {
-    while let Ok(first) = jobs.recv() {
-        let group = std::iter::once(first).chain(jobs.try_iter().take(GROUP - 1));
-        if let Err(fault) = commit(&connection, group) {
-            // After a failed flush the kernel may forget what was not written: trying again could
-            // succeed without the data. Nothing is accepted until a new start reads the file anew.
-            tracing::error!(%fault, "the disk failed: the store stops writing");
+fn run(
+    connection: Connection,
+    mut checkpoints: Checkpoints,
+    jobs: &Receiver<Box<dyn Job>>,
+    condition: &Condition,
+) {
+    let mut look = Instant::now();
+    loop {
+        let turn = Turn::next(jobs, condition, look);
+        if condition.failure().is_some() {
+            // A read met it.
+            return;
+        }
+        let done = match turn {
+            Turn::Jobs(first) => {
+                let group = std::iter::once(first).chain(jobs.try_iter().take(GROUP - 1));
+                commit(&connection, group, condition)
+            }
+            Turn::Look => try_again(&connection).inspect(|()| condition.committed(true)),
+            Turn::End => break,
+        };
+        if let Err(StoreError::Outage(outage)) =
+            done.and_then(|()| checkpoints.after_commit(&connection))
+        {
+            condition.met(&outage);
+            look = Instant::now() + LOOK_AGAIN;
+        }
+        if condition.failure().is_some() {
             return;
         }
     }
@@ -124,44 +173,92 @@ fn run(connection: Connection, jobs: &Receiver<Box<dyn Job>>) {
     }
 }
 
-/// Runs a group and answers it. An error means that the disk is not to be trusted any more.
+/// What the thread does next.
+enum Turn {
+    /// This job, and those that wait behind it.
+    Jobs(Box<dyn Job>),
+    /// Sees whether an outage is over.
+    Look,
+    /// Nothing any more: no job will come.
+    End,
+}
+
+impl Turn {
+    /// Waits for it. During an outage it is looked again at `look`, whatever jobs there are: most write nothing.
+    fn next(jobs: &Receiver<Box<dyn Job>>, condition: &Condition, look: Instant) -> Self {
+        if condition.outage().is_none() {
+            return jobs.recv().map_or(Self::End, Self::Jobs);
+        }
+        let patience = look.saturating_duration_since(Instant::now());
+        if patience.is_zero() {
+            return Self::Look;
+        }
+        match jobs.recv_timeout(patience) {
+            Ok(job) => Self::Jobs(job),
+            Err(RecvTimeoutError::Timeout) => Self::Look,
+            Err(RecvTimeoutError::Disconnected) => Self::End,
+        }
+    }
+}
+
+/// Runs a group and answers it. Whoever is answered finds the store's condition changed already.
 fn commit(
     connection: &Connection,
     group: impl Iterator<Item = Box<dyn Job>>,
+    condition: &Condition,
 ) -> Result<(), StoreError> {
     let mut ran = Vec::new();
+    let before = connection.total_changes();
     let outcome = transact(connection, group, &mut ran);
-    if outcome.is_err() && !connection.is_autocommit() {
-        // A failed COMMIT leaves the transaction open.
-        if let Err(error) = connection.execute_batch("ROLLBACK") {
-            tracing::error!(%error, "cannot roll back");
-        }
-    }
-    let (answer, fatal) = match outcome {
-        Ok(()) => (Ok(()), None),
-        Err(error) => {
-            let fatal = error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure);
-            let fault = StoreError::from(error);
+    roll_back(connection, &outcome);
+    match &outcome {
+        Ok(()) => condition.committed(connection.total_changes() != before),
+        Err(StoreError::Outage(outage)) => condition.met(outage),
+        Err(fault) => {
             tracing::error!(%fault, jobs = ran.len(), "a group of changes was not committed");
-            (Err(fault.clone()), fatal.then_some(fault))
         }
-    };
-    for job in ran {
-        job.answer(answer.clone());
     }
-    fatal.map_or(Ok(()), Err)
+    for job in ran {
+        job.answer(outcome.clone());
+    }
+    outcome
+}
+
+/// Ends the transaction that a failed COMMIT, or a statement before it, left open.
+fn roll_back(connection: &Connection, outcome: &Result<(), StoreError>) {
+    if outcome.is_err()
+        && !connection.is_autocommit()
+        && let Err(error) = connection.execute_batch("ROLLBACK")
+    {
+        tracing::error!(%error, "cannot roll back");
+    }
+}
+
+/// Writes something that changes nothing, to see whether an outage is over.
+fn try_again(connection: &Connection) -> Result<(), StoreError> {
+    // Where the disk is full, the log can still begin anew in the room that it has.
+    match take_in(connection) {
+        Err(fault) if fault != Outage::Full.into() => return Err(fault),
+        Ok(()) | Err(_) => {}
+    }
+    let outcome = (|| {
+        execute(connection, "BEGIN IMMEDIATE")?;
+        connection.pragma_update(None, "user_version", schema::version(connection)?)?;
+        Ok(execute(connection, "COMMIT")?)
+    })();
+    roll_back(connection, &outcome);
+    outcome
 }
 
 fn transact(
     connection: &Connection,
     group: impl Iterator<Item = Box<dyn Job>>,
     ran: &mut Vec<Box<dyn Job>>,
-) -> Result<(), rusqlite::Error> {
-    let begun = execute(connection, "BEGIN IMMEDIATE");
+) -> Result<(), StoreError> {
     let mut group = group.peekable();
-    if begun.is_err() {
+    if let Err(error) = execute(connection, "BEGIN IMMEDIATE") {
         ran.extend(group);
-        return begun;
+        return Err(error.into());
     }
     let mut undo = false;
     while let Some(mut job) = group.next() {
@@ -173,10 +270,15 @@ fn transact(
         } else {
             in_savepoint(connection, job.as_mut())
         };
+        let outage = job.outage().cloned();
         ran.push(job);
+        if let Some(outage) = outage {
+            ran.extend(group);
+            return Err(outage.into());
+        }
         run?;
     }
-    execute(connection, if undo { "ROLLBACK" } else { "COMMIT" })
+    Ok(execute(connection, if undo { "ROLLBACK" } else { "COMMIT" })?)
 }
 
 fn in_savepoint(connection: &Connection, job: &mut dyn Job) -> Result<(), rusqlite::Error> {
@@ -199,8 +301,15 @@ mod tests {
     use crate::store::Refused;
 
     fn writer() -> (tempfile::TempDir, Writer) {
+        let (folder, writer, _) = watched();
+        (folder, writer)
+    }
+
+    /// The same, and its condition. It does not wait for locks.
+    fn watched() -> (tempfile::TempDir, Writer, Condition) {
         let folder = tempfile::tempdir().expect("a folder");
         let connection = Connection::open(folder.path().join("t")).expect("a database");
+        connection.busy_timeout(Duration::ZERO).expect("set");
         connection
             .execute_batch(
                 "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON;
@@ -208,7 +317,135 @@ mod tests {
                  CREATE TABLE late (x INTEGER REFERENCES t (x) DEFERRABLE INITIALLY DEFERRED);",
             )
             .expect("tables");
-        (folder, Writer::start(connection).expect("a thread"))
+        let condition = Condition::sound();
+        let writer = Writer::start(connection, condition.clone()).expect("a thread");
+        (folder, writer, condition)
+    }
+
+    /// Lets the file have so many pages at most, as a disk without room does.
+    async fn limit(writer: &Writer, pages: u32) {
+        let limit = writer.submit(move |connection: &Connection| {
+            Ok(connection.pragma_update(None, "max_page_count", pages).map_err(StoreError::from)?)
+        });
+        limit.await.expect("set");
+    }
+
+    fn insert_much() -> impl FnOnce(&Connection) -> Result<(), Failure> + Send + 'static {
+        |connection| {
+            connection
+                .execute_batch(
+                    "CREATE TABLE IF NOT EXISTS much (x); INSERT INTO much VALUES (zeroblob(99999))",
+                )
+                .map_err(StoreError::from)?;
+            Ok(())
+        }
+    }
+
+    fn fault(answer: Result<(), Failure>) -> StoreError {
+        match answer {
+            Err(Failure::Fault(fault)) => fault,
+            other => panic!("no fault: {other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_the_answer_of_the_whole_group_until_there_is_room() {
+        let (_folder, writer, condition) = watched();
+        limit(&writer, 10).await;
+        let changes = condition.changes();
+        let release = block(&writer);
+        let (good, full, last) =
+            (writer.submit(insert(1)), writer.submit(insert_much()), writer.submit(insert(2)));
+        drop(release);
+        for answer in [good.await, full.await, last.await] {
+            assert_eq!(fault(answer), Outage::Full.into());
+        }
+        assert!(changes.has_changed().is_ok_and(|changed| changed));
+        assert_eq!(fault(writer.submit(insert_much()).await), Outage::Full.into());
+        assert_eq!(rows(&writer).await, [0; 0]);
+        limit(&writer, 1000).await;
+        assert_eq!(writer.submit(insert_much()).await, Ok(()));
+        assert_eq!(condition.outage(), None);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_that_has_room_again_is_found_out_by_itself() {
+        let (_folder, writer, condition) = watched();
+        limit(&writer, 10).await;
+        assert_eq!(fault(writer.submit(insert_much()).await), Outage::Full.into());
+        let mut changes = condition.changes();
+        limit(&writer, 1000).await;
+        let over = changes.wait_for(Option::is_none).await;
+        assert!(over.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_another_process_keeps_locked_is_stored_once_it_lets_go() {
+        let (folder, writer, condition) = watched();
+        let other = Connection::open(folder.path().join("t")).expect("a connection");
+        other.execute_batch("BEGIN IMMEDIATE").expect("locked");
+        assert_eq!(fault(writer.submit(insert(1)).await), Outage::Locked.into());
+        assert_eq!(condition.outage(), Some(Outage::Locked));
+        other.execute_batch("ROLLBACK").expect("let go");
+        assert_eq!(writer.submit(insert(1)).await, Ok(()));
+        assert_eq!(condition.outage(), None);
+    }
+
+    #[tokio::test]
+    async fn after_a_failure_nothing_is_written_any_more_whoever_met_it() {
+        let failure = || Outage::Disk("a test".to_owned());
+        let (_folder, writer, condition) = watched();
+        let release = block(&writer);
+        let good = writer.submit(insert(1));
+        let bad: Write<'_, ()> = writer.submit(move |_| Err(StoreError::from(failure()).into()));
+        drop(release);
+        for answer in [good.await, bad.await] {
+            assert_eq!(fault(answer), failure().into());
+        }
+        assert_eq!(condition.failed().await, failure());
+        assert_eq!(fault(writer.submit(insert(2)).await), StoreError::Stopped);
+
+        let (folder, writer, condition) = watched();
+        assert!(condition.after::<()>(Err(failure().into())).is_err(), "a read");
+        assert_eq!(fault(writer.submit(insert(2)).await), StoreError::Stopped);
+        let file = Connection::open(folder.path().join("t")).expect("a connection");
+        let count = file.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0));
+        assert_eq!(count, Ok(0));
+    }
+
+    #[tokio::test]
+    async fn a_damaged_page_is_a_failure() {
+        let (folder, writer, condition) = watched();
+        assert_eq!(writer.submit(insert_much()).await, Ok(()));
+        let other = Connection::open(folder.path().join("t")).expect("a connection");
+        other.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").expect("in the file");
+        let file = std::fs::OpenOptions::new().write(true).open(folder.path().join("t"));
+        let file = file.expect("the file");
+        let rest = usize::try_from(file.metadata().expect("a length").len()).expect("short") - 4096;
+        std::os::unix::fs::FileExt::write_all_at(&file, &vec![0x55; rest], 4096).expect("damaged");
+        let read: Write<'_, i64> = writer.submit(|connection: &Connection| {
+            connection.execute_batch("PRAGMA shrink_memory").map_err(StoreError::from)?;
+            let sum = "SELECT sum(length(CAST(x AS TEXT))) FROM much";
+            Ok(connection.query_row(sum, [], |row| row.get(0)).map_err(StoreError::from)?)
+        });
+        drop(read.await);
+        assert_eq!(condition.failure().map(|outage| outage.cause()), Some("damaged"));
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_the_thread_itself_is_a_failure() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic!("this is the panic");
+            }
+        }
+        let (_folder, writer, condition) = watched();
+        // Nobody waits for the answer, so the thread drops it.
+        drop(writer.submit(|_| Ok(Bomb)));
+        assert_eq!(condition.failed().await, Outage::Panicked);
+        assert_eq!(fault(writer.submit(insert(1)).await), StoreError::Stopped);
+        writer.stop();
     }
 
     fn insert(x: i64) -> impl FnOnce(&Connection) -> Result<(), Failure> + Send + 'static {
