@@ -66,9 +66,14 @@ async fn take_up(bank: &Bank) {
     }
 }
 
-async fn tidy_up(bank: &Bank) {
+/// Writes down when sessions were last used, and forgets those that are long over: while the clock is steady, since one
+/// that is ahead for a while ends no session.
+pub async fn tidy_up(bank: &Bank) {
+    let longest = bank.policy.session.absolute;
     loop {
-        match bank.store.tidy_up(BATCH, bank.clock.now()).await {
+        let steady = bank.watched.steady_for() > longest.to_duration();
+        let longest = steady.then_some(longest);
+        match bank.store.tidy_up(BATCH, longest, bank.clock.now()).await {
             Ok(sessions) if sessions >= BATCH => tracing::debug!(sessions, "forgotten, more wait"),
             Ok(_) => return,
             Err(error) => {

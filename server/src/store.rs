@@ -27,7 +27,7 @@ use std::pin::Pin;
 
 use koshin_protocol::cert_id::CertId;
 use koshin_protocol::jwk::Thumbprint;
-use koshin_protocol::time::Time;
+use koshin_protocol::time::{Period, Time};
 use thiserror::Error;
 
 use crate::audit::{AuditRecord, Chain, Export, Head};
@@ -228,10 +228,14 @@ pub trait Store: Send + Sync {
     /// Goes back to the predecessor, by a recovery session of it.
     fn roll_back(&self, undo: Undo, now: Time) -> Write<'_, OrderRow>;
 
-    /// Tidies up: writes down when sessions were last used, and forgets at most `limit` sessions that
-    /// have been over for a day; the answer is how many. That a time has passed is written nowhere
-    /// (SPEC.md 10.5), so nothing depends on whether this runs.
-    fn tidy_up(&self, limit: u32, now: Time) -> Write<'_, u32>;
+    /// Tidies up: writes down when sessions were last used, and forgets sessions that have been over
+    /// for a day, or begin a day after now, at most `limit` of each; the answer is how many. That a time
+    /// has passed is written nowhere (SPEC.md 10.5), so nothing depends on whether this runs.
+    ///
+    /// `longest` is how long a session lasts at most, and given only while the clock has been steady for
+    /// longer: what was over when it was set is over then, whichever time is right. Without it nothing
+    /// is forgotten.
+    fn tidy_up(&self, limit: u32, longest: Option<Period>, now: Time) -> Write<'_, u32>;
 
     /// Opens a reissue. The same id with the same content gives the same one, with `false`.
     fn open_reissue(

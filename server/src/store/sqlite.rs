@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 
 use koshin_protocol::cert_id::CertId;
 use koshin_protocol::jwk::Thumbprint;
-use koshin_protocol::time::Time;
+use koshin_protocol::time::{Period, Time};
 use rusqlite::Connection;
 
 use self::column::{all, execute};
@@ -186,7 +186,7 @@ impl Store for Sqlite {
         self.read(|connection| {
             let found = read::session(connection, session, &self.touches)?;
             let found = found.map(|(session, _)| session);
-            Ok(found.filter(|session| !signer::active(session).over(now)))
+            Ok(found.filter(|session| !signer::is_over(session, now)))
         })
     }
 
@@ -341,11 +341,11 @@ impl Store for Sqlite {
         self.write(move |connection, touches| order::roll_back(connection, touches, undo, now))
     }
 
-    fn tidy_up(&self, limit: u32, now: Time) -> Write<'_, u32> {
+    fn tidy_up(&self, limit: u32, longest: Option<Period>, now: Time) -> Write<'_, u32> {
         let touched = self.touches.take();
         let writing = touched.clone();
-        let change =
-            self.write(move |connection, _| tidy::tidy_up(connection, &writing, limit, now));
+        let change = self
+            .write(move |connection, _| tidy::tidy_up(connection, &writing, limit, longest, now));
         Box::pin(async move {
             let forgotten = change.await?;
             self.touches.written(&touched);

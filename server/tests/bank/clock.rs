@@ -2,11 +2,12 @@
 
 use koshin_protocol::order::Order;
 use koshin_protocol::problem::Token;
+use koshin_server::background::tidy_up;
 use koshin_server::ca::Fault;
 use koshin_server::issue::take_up;
 use koshin_server::store::Store;
 use koshin_server::store::change::{Actor, Revoke};
-use koshin_server::store::row::Reason;
+use koshin_server::store::row::{Reason, Role};
 
 use crate::bank::{Bank, DAY, Setup, at};
 use crate::deeds::pair_of;
@@ -179,6 +180,76 @@ async fn a_revocation_by_a_wrong_clock_is_listed_at_once_and_does_not_make_a_crl
         let this = after.tbs_cert_list.this_update.to_unix_duration();
         assert!(entries.iter().all(|entry| entry.revocation_date.to_unix_duration() <= this));
     }
+}
+
+// [SES-35] [SES-31]
+#[tokio::test]
+async fn a_session_that_was_opened_by_a_clock_that_was_ahead_is_over_once_it_is_right() {
+    let bank = Bank::new().await;
+    let user = bank.user().await;
+    for (ahead, is_active) in [(60, true), (61, false), (10 * DAY, false)] {
+        bank.jump(ahead);
+        let logon = bank.log_on(&user.pair).await;
+        bank.jump(-ahead);
+        assert_eq!(bank.is_active(&logon).await, is_active, "{ahead}");
+        if !is_active {
+            bank.order_with(&logon, &Key::new()).await.refused(Token::SessionEnded);
+            let again = bank.log_on(&user.pair).await;
+            assert!(bank.is_active(&again).await);
+        }
+    }
+}
+
+// [SES-30] [SES-31] [STA-09]
+#[tokio::test]
+async fn a_use_by_a_clock_that_was_ahead_keeps_no_session_beyond_its_absolute_end() {
+    let bank = Bank::new().await;
+    let logon = bank.log_on(&bank.user().await.pair).await;
+    bank.jump(600);
+    assert!(bank.is_active(&logon).await);
+    bank.jump(1200 - 600);
+    assert!(bank.is_active(&logon).await);
+    bank.jump(-1200);
+    tidy_up(&bank.server).await;
+    bank.wait(1800);
+    assert!(bank.is_active(&logon).await, "used half an hour ahead");
+    bank.jump(3600);
+    bank.jump(-3600);
+    bank.wait(1801);
+    bank.read(&logon.url, &logon.by()).await.refused(Token::SessionEnded);
+}
+
+// [STA-09] [STA-06]
+#[tokio::test]
+async fn sessions_are_forgotten_while_the_clock_has_been_steady_for_longer_than_they_last() {
+    let count = |bank: &Bank| -> i64 {
+        let count = bank.sql().query_row("SELECT count(*) FROM session", [], |row| row.get(0));
+        count.expect("a count")
+    };
+    let bank = Bank::new().await;
+    let logon = bank.log_on(&bank.user().await.pair).await;
+    bank.jump(2 * YEAR);
+    tidy_up(&bank.server).await;
+    bank.jump(-2 * YEAR);
+    assert!(bank.is_active(&logon).await);
+    bank.jump(2 * YEAR);
+    tidy_up(&bank.server).await;
+    bank.wait(3600);
+    tidy_up(&bank.server).await;
+    assert_eq!(count(&bank), 1);
+    bank.wait(1);
+    tidy_up(&bank.server).await;
+    assert_eq!(count(&bank), 0, "an hour has passed, whichever time is right");
+    let mut spec = bank.spec(Role::User);
+    spec.not_before = at(bank.now().unix() - 3 * YEAR);
+    let user = bank.person(spec).await;
+    bank.log_on(&user.pair).await;
+    bank.jump(-2 * YEAR);
+    tidy_up(&bank.server).await;
+    assert_eq!(count(&bank), 1);
+    bank.wait(3601);
+    tidy_up(&bank.server).await;
+    assert_eq!(count(&bank), 0, "it would come to life two years from now");
 }
 
 // [TIM-05]

@@ -5,11 +5,11 @@ use koshin_protocol::certificate_entry::CertificateState;
 use koshin_protocol::contract::Contract;
 use koshin_protocol::order::{Order, Status};
 use koshin_protocol::problem::{Extra, Token};
-use koshin_server::publish;
 use koshin_server::route::Route;
 use koshin_server::store::Store;
 use koshin_server::store::change::{Actor, Revoke};
 use koshin_server::store::row::{Reason, Role};
+use koshin_server::{background, publish};
 use serde_json::json;
 
 use crate::bank::{Bank, DAY, at, policy};
@@ -24,7 +24,7 @@ const AHEAD: i64 = 2 * 365 * DAY;
 impl Bank {
     /// What runs in the background while the clock is wrong.
     async fn tidies_up(&self) {
-        self.store.tidy_up(500, self.now()).await.expect("never refused");
+        background::tidy_up(&self.server).await;
         publish::newest(&self.server).await.expect("a CRL");
     }
 

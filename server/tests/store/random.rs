@@ -3,6 +3,7 @@
 
 use koshin_protocol::certificate::Certificate;
 use koshin_protocol::state::order::{Event, Finality, Offer, Order, Predecessor, Status};
+use koshin_protocol::time::Period;
 use koshin_server::store::change::{Actor, Revoke, Signed};
 use koshin_server::store::id::{OrderId, ReissueId, SessionId};
 use koshin_server::store::row::{OrderRow, Origin, Purpose, Reason, Role};
@@ -11,6 +12,9 @@ use proptest::prelude::*;
 
 use crate::bank::{Bank, DAY, Person, certificate_of, thumbprint};
 use crate::{invariants, stored};
+
+/// Longer than a session of the tests lasts: so everything that is over is forgotten.
+const LONGEST: Option<Period> = Some(Period::from_days(1));
 
 /// Something that happens; the numbers choose among what is there.
 #[derive(Clone, Debug)]
@@ -166,7 +170,7 @@ impl World {
             | Step::Enroll { .. } => self.revoke_and_reissue(step).await,
             Step::Wait(seconds) => self.bank.wait(seconds),
             Step::TidyUp => {
-                no_fault(self.bank.store.tidy_up(100, now).await).expect("never refused");
+                no_fault(self.bank.store.tidy_up(100, LONGEST, now).await).expect("never refused");
             }
             Step::WrongClock => self.wrong_clock().await,
         }
@@ -192,7 +196,7 @@ impl World {
             let enroll = self.bank.enrollment(&self.person, *reissue, self.bank.new_key());
             no_fault(self.bank.store.enroll(enroll, self.bank.now()).await).expect_err("over");
         }
-        self.bank.store.tidy_up(100, self.bank.now()).await.expect("never refused");
+        self.bank.store.tidy_up(100, LONGEST, self.bank.now()).await.expect("never refused");
         self.bank.wait(-ahead);
         assert_eq!(
             stored::rows(&self.bank.sql()),

@@ -2,6 +2,7 @@
 
 use koshin_protocol::cert_id::CertId;
 use koshin_protocol::state::order::Status;
+use koshin_protocol::time::Period;
 use koshin_server::store::change::{Actor, Import, ImportOutcome, ImportRefused, Revoke, Signed};
 use koshin_server::store::id::{ContractId, Fingerprint, SubjectId};
 use koshin_server::store::row::{Purpose, Reason, Role};
@@ -311,15 +312,23 @@ async fn a_session_ends_unused_and_at_its_absolute_time() {
     }
     bank.set(start + 3600);
     assert!(alive().await, "touched: the idle time began anew");
-    assert_eq!(bank.store.tidy_up(100, bank.now()).await, Ok(0), "touches are written");
+    assert_eq!(
+        bank.store.tidy_up(100, Some(Period::from_seconds(3600)), bank.now()).await,
+        Ok(0),
+        "touches are written"
+    );
     bank.wait(1);
     assert!(!alive().await);
     bank.wait(-1);
     assert!(alive().await, "its end is a comparison");
     bank.wait(DAY);
-    assert_eq!(bank.store.tidy_up(100, bank.now()).await, Ok(0), "not yet forgotten");
+    assert_eq!(
+        bank.store.tidy_up(100, Some(Period::from_seconds(3600)), bank.now()).await,
+        Ok(0),
+        "not yet forgotten"
+    );
     bank.wait(1);
-    assert_eq!(bank.store.tidy_up(100, bank.now()).await, Ok(1));
+    assert_eq!(bank.store.tidy_up(100, Some(Period::from_seconds(3600)), bank.now()).await, Ok(1));
     bank.set(start);
     assert!(!alive().await, "forgotten");
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use koshin_protocol::cert_id::CertId;
 use koshin_protocol::jwk::Thumbprint;
-use koshin_protocol::time::Time;
+use koshin_protocol::time::{Period, Time};
 use koshin_server::audit::{AuditRecord, Chain, Export, Head};
 use koshin_server::store::backup::{BackedUp, Backup};
 use koshin_server::store::change::{
@@ -180,7 +180,7 @@ impl Store for Forgetful {
         issue_failed(order: OrderId, reason: String, now: Time) -> Write<OrderRow>;
         confirm_order(confirm: Confirm, now: Time) -> Write<OrderRow>;
         roll_back(undo: Undo, now: Time) -> Write<OrderRow>;
-        tidy_up(limit: u32, now: Time) -> Write<u32>;
+        tidy_up(limit: u32, longest: Option<Period>, now: Time) -> Write<u32>;
         open_reissue(reissue: NewReissue, by: Actor, now: Time) -> Write<(ReissueRow, bool)>;
         cancel_reissue(reissue: ReissueId, by: Actor, now: Time) -> Write<ReissueRow>;
         enroll(enroll: Enroll, now: Time) -> Write<Placed>;

@@ -70,10 +70,7 @@ pub(super) fn session(
     now: Time,
 ) -> Result<(ActiveSession, i64), Failure> {
     let (session, row) = read::session(connection, id, touches)?.ok_or(Refused::SessionEnded)?;
-    let active = active(&session);
-    let idle = active.idle;
-    let step = |need| Session::Active(active).step(Event::Used { now, idle, need });
-    if step(Need::Either).is_err() {
+    if is_over(&session, now) {
         return Err(Refused::SessionEnded.into());
     }
     let holder = &session.holder;
@@ -83,14 +80,26 @@ pub(super) fn session(
     if holder.subject.disabled {
         return Err(Refused::SubjectDisabled.into());
     }
-    if step(need).is_err() {
+    let active = active(&session);
+    let used = Event::Used { now, idle: active.idle, need };
+    if Session::Active(active).step(used).is_err() {
         return Err(Refused::SessionPurpose.into());
     }
     Ok((session, row))
 }
 
+/// How far in the future a logon may seem to lie, in seconds: the clocks of several machines differ, and one is set back a
+/// little.
+const LOGON_AHEAD: i64 = 60;
+
+/// Whether the session is over by time (SES-30, SES-31). One that was opened by a clock that was ahead is over too once it is
+/// right, or else it would last until that time came (SES-35).
+pub(super) fn is_over(session: &ActiveSession, now: Time) -> bool {
+    session.created.seconds_since(now) > LOGON_AHEAD || active(session).over(now)
+}
+
 /// The session as its state machine sees it.
-pub(super) fn active(session: &ActiveSession) -> Active {
+fn active(session: &ActiveSession) -> Active {
     let idle = session.last_use.checked_add(session.idle).unwrap_or(session.expires);
     Active { purpose: session.purpose, idle: idle.min(session.expires), absolute: session.expires }
 }
