@@ -6,6 +6,8 @@
 //! leaves a sound chain: that is found against heads that were exported, signed, to another place.
 
 mod export;
+mod finding;
+mod object;
 mod record;
 mod standing;
 
@@ -13,14 +15,17 @@ use std::fmt;
 use std::str::FromStr;
 
 use koshin_protocol::base64url;
+use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::store::id::{ContractId, InvalidId};
 use crate::store::{Store, StoreError};
 pub use export::{Export, ExportError};
+pub use finding::{Differs, Finding, Tampered, Verified};
+pub use object::Object;
 pub(crate) use record::time as record_time;
-pub use record::{Change, Entry, Principal};
+pub use record::{Change, Entry, Principal, Told};
 pub use standing::{PINS_KEPT, PublishedCrl, Standing};
 
 /// Which chain.
@@ -58,53 +63,6 @@ pub struct Head {
     pub hash: Hash,
 }
 
-/// What `audit verify` found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum Tampered {
-    /// A number is missing: a record was deleted.
-    #[error("chain {chain}: record {sequence} is missing")]
-    Missing {
-        /// The chain.
-        chain: Chain,
-        /// The first number that is not there.
-        sequence: u64,
-    },
-    /// A record is not what its hash, its place or its chain says.
-    #[error("chain {chain}: record {sequence} was edited or moved")]
-    Edited {
-        /// The chain.
-        chain: Chain,
-        /// The record.
-        sequence: u64,
-    },
-    /// A record does not follow from the one before: either was edited, or one was inserted.
-    #[error("chain {chain}: record {sequence} does not follow from the one before")]
-    Broken {
-        /// The chain.
-        chain: Chain,
-        /// The record.
-        sequence: u64,
-    },
-    /// The chain ends before an exported head.
-    #[error("chain {chain}: it ends at record {found}, but record {exported} was exported")]
-    Truncated {
-        /// The chain.
-        chain: Chain,
-        /// How many records there are.
-        found: u64,
-        /// How many there were.
-        exported: u64,
-    },
-    /// The chain is sound but is not the one whose head was exported.
-    #[error("chain {chain}: record {sequence} is not the one whose hash was exported")]
-    Rewritten {
-        /// The chain.
-        chain: Chain,
-        /// The exported head's number.
-        sequence: u64,
-    },
-}
-
 /// Checks one chain, record by record.
 ///
 /// ```
@@ -133,14 +91,15 @@ impl Verification {
         self.last.map_or(0, |(sequence, _)| sequence)
     }
 
-    /// The next record.
-    pub fn next(&mut self, stored: &AuditRecord) -> Result<(), Tampered> {
+    /// The next record. The answer is what it tells.
+    pub fn next(&mut self, stored: &AuditRecord) -> Result<Vec<Told>, Tampered> {
         let chain = self.chain;
         let sequence = self.sequence() + 1;
         if stored.sequence != sequence {
             return Err(Tampered::Missing { chain, sequence });
         }
-        let place = record::place(&stored.record).ok_or(Tampered::Edited { chain, sequence })?;
+        let (place, told) =
+            record::read(&stored.record).ok_or(Tampered::Edited { chain, sequence })?;
         if Hash::of(&stored.record) != stored.hash
             || place.chain != chain
             || place.sequence != sequence
@@ -154,7 +113,7 @@ impl Verification {
             return Err(Tampered::Rewritten { chain, sequence });
         }
         self.last = Some((sequence, stored.hash));
-        Ok(())
+        Ok(told)
     }
 
     /// There are no more records. The answer is the chain's head; `None` if it is empty.
@@ -173,44 +132,26 @@ impl Verification {
 /// Why an audit could not be found sound.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum VerifyError {
-    /// It was tampered with.
-    #[error(transparent)]
-    Tampered(#[from] Tampered),
+    /// It was tampered with, or the registry was. Never empty.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Found(Vec<Finding>),
     /// It could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// As many records as are read at once.
-const PAGE: u32 = 1000;
-
-/// Checks every chain of a store, and each against its exported head. The answer is the heads as they
-/// are now. Records that are written meanwhile are checked as well.
+/// Checks every chain of a store, and each against its exported head; and, where all are sound, that
+/// the registry is what the newest record of each object says. All of it is read as it was at one
+/// commit, whoever writes meanwhile. The answer is the heads as they were then.
+///
+/// What is not found is a lie that was appended: whoever can write into the database can also add a
+/// record. It stays there for everybody to read.
 pub async fn verify(
     store: &dyn Store,
     exported: Option<&Export>,
 ) -> Result<Vec<Head>, VerifyError> {
-    let mut chains: Vec<Chain> =
-        store.audit_heads().await?.into_iter().map(|head| head.chain).collect();
-    chains.extend(exported.into_iter().flat_map(|export| &export.heads).map(|head| head.chain));
-    chains.sort_unstable();
-    chains.dedup();
-    let mut heads = Vec::with_capacity(chains.len());
-    for chain in chains {
-        let exported = exported.and_then(|export| export.head(chain));
-        let mut verification = Verification::new(chain, exported);
-        loop {
-            let page = store.audit(chain, verification.sequence(), PAGE).await?;
-            if page.is_empty() {
-                break;
-            }
-            for record in &page {
-                verification.next(record)?;
-            }
-        }
-        heads.extend(verification.finish()?);
-    }
-    Ok(heads)
+    let Verified { heads, findings } = store.verify(exported.cloned()).await?;
+    if findings.is_empty() { Ok(heads) } else { Err(VerifyError::Found(findings)) }
 }
 
 impl Hash {
@@ -236,6 +177,12 @@ impl Hash {
 impl fmt::Display for Hash {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&base64url::encode(&self.0))
+    }
+}
+
+impl Serialize for Hash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

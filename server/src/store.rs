@@ -30,7 +30,7 @@ use koshin_protocol::jwk::Thumbprint;
 use koshin_protocol::time::{Period, Time};
 use thiserror::Error;
 
-use crate::audit::{AuditRecord, Chain, Export, Head};
+use crate::audit::{AuditRecord, Chain, Export, Head, Verified};
 use backup::{BackedUp, Backup};
 use change::{
     Actor, Attempt, Confirm, Delivery, Enroll, Import, ImportOutcome, LogOn, LoggedOn, NewContract,
@@ -174,6 +174,10 @@ pub trait Store: Send + Sync {
 
     /// When the newest record of all chains was written, by the clock of then; `None` if there is no record.
     fn newest_record(&self) -> Read<'_, Option<Time>>;
+
+    /// Checks every chain of the audit, against its exported head too, and whether everything in the
+    /// registry is what its newest record says. Slow; others write meanwhile.
+    fn verify(&self, exported: Option<Export>) -> Read<'_, Verified>;
 
     /// Checks the whole file. Slow.
     fn integrity(&self) -> Read<'_, Integrity>;

@@ -7,7 +7,7 @@ use koshin_protocol::time::Time;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Chain, Hash};
+use super::{Chain, Hash, Object};
 use crate::store::id::Fingerprint;
 
 /// Who did it.
@@ -32,14 +32,17 @@ impl From<Fingerprint> for Principal {
 
 /// One object's new state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Change {
-    /// What kind of object: `order`, `certificate`, `session`, `reissue`.
-    pub object: &'static str,
+    /// What kind of object.
+    pub object: Object,
     /// Its id.
     pub id: String,
     /// The state that it has now.
     pub state: &'static str,
+    /// The hash of what the registry says of it now, so that a registry that says anything else is
+    /// found; `None` of what decides nothing any more and may be forgotten.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub row: Option<Hash>,
 }
 
 /// What a record says, before it has its place in a chain.
@@ -65,9 +68,21 @@ impl Entry {
         Self { event, by, changes: Vec::new(), detail: Map::new() }
     }
 
-    /// And that an object changed its state by it.
-    pub fn change(&mut self, object: &'static str, id: &impl Display, state: &'static str) {
-        self.changes.push(Change { object, id: id.to_string(), state });
+    /// And that an object changed its state by it. What the registry says of it is asked for at the
+    /// end, by [`Entry::settle`].
+    pub fn change(&mut self, object: Object, id: &impl Display, state: &'static str) {
+        self.changes.push(Change { object, id: id.to_string(), state, row: None });
+    }
+
+    /// Takes in what the registry says of each object now.
+    pub fn settle<E>(
+        &mut self,
+        mut row: impl FnMut(&Change) -> Result<Option<Hash>, E>,
+    ) -> Result<(), E> {
+        for change in &mut self.changes {
+            change.row = row(change)?;
+        }
+        Ok(())
     }
 
     /// With this said about it. Never a PIN, a code or a private key.
@@ -111,23 +126,45 @@ struct Line<'a> {
     detail: &'a Map<String, Value>,
 }
 
-/// Reads back where a record says that it stands; `None` if it is no record.
-pub(super) fn place(record: &[u8]) -> Option<Place> {
+/// What a record says of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// What kind of object.
+    pub object: Object,
+    /// Its id.
+    pub id: String,
+    /// The hash of what the registry said of it then, if that decided anything.
+    pub row: Option<Hash>,
+}
+
+/// Reads a record back: where it says that it stands, and what it tells; `None` if it is no record.
+pub(super) fn read(record: &[u8]) -> Option<(Place, Vec<Told>)> {
     #[derive(Deserialize)]
     struct Said {
         version: u32,
         chain: String,
         sequence: u64,
         previous: String,
+        changes: Vec<SaidChange>,
+    }
+    #[derive(Deserialize)]
+    struct SaidChange {
+        object: Object,
+        id: String,
+        row: Option<String>,
     }
     let said: Said = serde_json::from_slice(record).ok()?;
-    let previous = base64url::decode(&said.previous).ok()?.try_into().ok()?;
+    let told = said.changes.into_iter().map(|change| {
+        let row = change.row.map(|row| hash(&row).ok_or(())).transpose().ok()?;
+        Some(Told { object: change.object, id: change.id, row })
+    });
     let chain = said.chain.parse().ok()?;
-    (said.version == 1).then_some(Place {
-        chain,
-        sequence: said.sequence,
-        previous: Hash::from_bytes(previous),
-    })
+    let place = Place { chain, sequence: said.sequence, previous: hash(&said.previous)? };
+    (said.version == 1).then_some((place, told.collect::<Option<_>>()?))
+}
+
+fn hash(text: &str) -> Option<Hash> {
+    base64url::decode(text).ok()?.try_into().ok().map(Hash::from_bytes)
 }
 
 /// Reads back when a record says that it was written; `None` if it is no record.
@@ -156,7 +193,8 @@ mod tests {
     #[test]
     fn a_record_is_exactly_this_line() {
         let mut entry = Entry::new("orderPlaced", Principal::Operator("花子".to_owned()));
-        entry.change("order", &"abc", "valid");
+        entry.change(Object::Order, &"abc", "valid");
+        entry.settle(|_| Ok::<_, ()>(Some(Hash::of(b"row")))).expect("settled");
         let entry = entry.with("form", "17").with("count", 3);
         let time = Time::from_unix(1_800_000_000).expect("a time");
         let record = entry.record(Chain::Bank, 2, Hash::NONE, time);
@@ -166,7 +204,8 @@ mod tests {
                 r#"{"version":1,"chain":"bank","sequence":2,"#,
                 r#""previous":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","#,
                 r#""time":"2027-01-15T08:00:00Z","by":{"operator":"花子"},"event":"orderPlaced","#,
-                r#""changes":[{"object":"order","id":"abc","state":"valid"}],"#,
+                r#""changes":[{"object":"order","id":"abc","state":"valid","#,
+                r#""row":"Y0do2uFHRQbkv300GJBUKwmYfX5q6l1EbALjdYGlaVQ"}],"#,
                 r#""detail":{"count":3,"form":"17"}}"#,
             )
         );

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use koshin_protocol::verify::default_verifier;
-use koshin_server::audit::{self, Chain, Export, VerifyError};
+use koshin_server::audit::{self, Chain, Export, Finding, VerifyError};
 use koshin_server::clock::{Clock, System};
 use koshin_server::config::Config;
 use koshin_server::start;
@@ -20,9 +20,11 @@ use super::output::{Output, print};
 
 const LONG: &str = "\
 Every change of state has a record in the chain of its contract, or in the bank's own, and each
-record names the hash of the one before. `verify` finds an edited, deleted, inserted or moved record;
-a chain that was cut off or written anew it finds against heads that were exported earlier and kept
-away from this machine.
+record names the hash of the one before, and of what the registry says of each object since. `verify`
+finds an edited, deleted, inserted or moved record; a chain that was cut off or written anew it finds
+against heads that were exported earlier and kept away from this machine. And it finds what was
+changed, removed or inserted in the registry past the bank: a certificate that is not revoked any
+more, a PIN, a role, an entry of the CRL. It runs beside a bank that serves.
 
 An export is also what a restore knows of the time after a backup: the imported certificates that
 were revoked, which no CRL of this bank lists; what is disabled, locked or canceled; which PINs were
@@ -45,7 +47,7 @@ pub(crate) struct Audit {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Verify every chain; exit code 3 if something is wrong
+    /// Verify every chain, and the registry by them; exit code 3 if something is wrong
     Verify {
         /// Heads that were exported earlier
         #[arg(long, value_name = "FILE")]
@@ -100,12 +102,11 @@ async fn verify(
     exported: Option<&Export>,
     output: Output,
 ) -> Result<(), Failure> {
-    let heads = audit::verify(store, exported).await.map_err(|error| match error {
-        VerifyError::Tampered(tampered) => {
-            Failure::refused(format!("the audit was tampered with: {tampered}"))
-        }
-        VerifyError::Store(error) => error.into(),
-    })?;
+    let heads = match audit::verify(store, exported).await {
+        Ok(heads) => heads,
+        Err(VerifyError::Found(findings)) => return found(&findings, exported, output),
+        Err(VerifyError::Store(error)) => return Err(error.into()),
+    };
     let values: Vec<Value> = heads
         .iter()
         .map(|head| {
@@ -124,6 +125,29 @@ async fn verify(
     let value =
         json!({ "sound": true, "against": exported.map(|export| export.time), "chains": values });
     output.say(&value, format_args!("sound: {} chains, {records} records; {against}", heads.len()))
+}
+
+/// As many findings as a message names.
+const NAMED: usize = 20;
+
+/// Says what is not as it was written: all of it as JSON, the first of it on standard error.
+fn found(findings: &[Finding], exported: Option<&Export>, output: Output) -> Result<(), Failure> {
+    if output.is_json() {
+        let against = exported.map(|export| export.time);
+        let value = json!({ "sound": false, "against": against, "findings": findings });
+        output.say(&value, "")?;
+    }
+    let chains = findings.iter().any(|finding| matches!(finding, Finding::Chain(_)));
+    let mut lines = vec![if chains {
+        "the audit was tampered with:".to_owned()
+    } else {
+        "the registry is not what the audit says:".to_owned()
+    }];
+    lines.extend(findings.iter().take(NAMED).map(ToString::to_string));
+    if let Some(more) = findings.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        lines.push(format!("and {more} more, which --json names"));
+    }
+    Err(Failure::refused(lines.join("\n  ")))
 }
 
 async fn export(

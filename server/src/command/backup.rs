@@ -108,7 +108,8 @@ bank may be serving.
 Every revocation of the newest CRL, and of the exported heads for imported certificates, is applied
 again, and what the heads show as disabled, locked or canceled is so again. If the backup's audit is
 behind the exported heads, or there are none, records are lost for ever: an operator of the backup
-accepts that by name, with --accept-loss, --operator and the own credential.
+accepts that by name, with --accept-loss, --operator and the own credential; likewise that something
+in the backup is not what its audit says, as `audit verify` finds.
 
 Certificates that were issued after the backup are unknown to the bank afterwards. Their holders go
 on with the one before, which the bank then lists as superseded no more: their programs try it by
@@ -137,7 +138,7 @@ pub(crate) struct Restore {
     /// The newest heads that `audit export` wrote
     #[arg(long, value_name = "FILE")]
     heads: Option<PathBuf>,
-    /// Accept that records written after the backup are lost
+    /// Accept that records written after the backup are lost, and what is not as its audit says
     #[arg(long, requires = "operator")]
     accept_loss: bool,
     #[command(flatten)]
@@ -259,6 +260,7 @@ impl From<RestoreError> for Failure {
             RestoreError::Unsound(_)
             | RestoreError::Tampered(_)
             | RestoreError::CrlMissing { .. }
+            | RestoreError::AlteredNotAccepted(_)
             | RestoreError::AcceptorDisabled(_) => Self::refused(error),
         }
     }

@@ -8,6 +8,7 @@ mod backup;
 mod checkpoint;
 mod column;
 mod connection;
+mod digest;
 mod order;
 #[cfg(debug_assertions)]
 mod plan;
@@ -25,6 +26,7 @@ mod standing;
 mod tidy;
 mod touch;
 mod transition;
+mod verify;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -51,7 +53,7 @@ use super::row::{
     ReissueRow, RequestRow, Reserved, RevocationRow, SubjectRow, SupersededRow, Unfinished,
 };
 use super::{Failure, Read, Store, StoreError, Write};
-use crate::audit::{AuditRecord, Chain, Export, Head, record_time};
+use crate::audit::{AuditRecord, Chain, Export, Head, Verified, record_time};
 pub use restore::{
     KnownBy, Lost, NamedCertificate, NamedContract, NamedSubject, Note, Restore, RestoreError,
     RestoreReport, Told, restore,
@@ -275,6 +277,10 @@ impl Store for Sqlite {
 
     fn newest_record(&self) -> Read<'_, Option<Time>> {
         self.aside(newest_record)
+    }
+
+    fn verify(&self, exported: Option<Export>) -> Read<'_, Verified> {
+        self.aside(move |connection| verify::verify(connection, exported.as_ref()))
     }
 
     fn integrity(&self) -> Read<'_, Integrity> {

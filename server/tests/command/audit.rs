@@ -57,9 +57,39 @@ fn a_cut_tail_is_found_against_exported_heads_alone() {
     assert_eq!(bank.run(&["audit", "export", "--out", "heads.jws"]).code, 0);
     let cut = "DELETE FROM audit WHERE sequence = 3";
     assert_eq!(database(&bank).execute(cut, []).expect("cut"), 1);
-    assert_eq!(bank.run(&["audit", "verify"]).code, 0);
+    bank.run(&["audit", "verify"]).failed(3, "has no record: it was inserted");
+    let traces = "DELETE FROM subject WHERE name = 'CN=Two'";
+    assert_eq!(database(&bank).execute(traces, []).expect("cut"), 1);
+    assert_eq!(bank.run(&["audit", "verify"]).code, 0, "records and traces are gone");
     let found = bank.run(&["audit", "verify", "--heads", "heads.jws"]);
     found.failed(3, &format!("chain {contract}: it ends at record 2, but record 3 was exported"));
+}
+
+// [AUD-06]
+#[test]
+fn a_revocation_that_was_undone_by_sql_is_found_beside_a_serving_bank() {
+    let (bank, hanako, _) = with_history();
+    let customer = Customer::of(&bank, None);
+    let certificate = CertId::of(customer.certificate());
+    let revoke = ["revoke", certificate.as_str(), "--reason", "keyCompromise"];
+    assert_eq!(bank.by(&hanako, &revoke).code, 0);
+    let served = bank.serve();
+    assert_eq!(bank.run(&["audit", "verify"]).code, 0);
+    let undo = "UPDATE certificate SET state = 'current' WHERE state = 'revoked';
+                DELETE FROM revocation";
+    database(&bank).execute_batch(undo).expect("undone");
+    assert_eq!(customer.log_on(&served, None).status, 201, "the thief is in");
+    let found = bank.run(&["audit", "verify", "--json"]);
+    found.failed(3, "the registry is not what the audit says");
+    let value: serde_json::Value = serde_json::from_str(&found.out).expect("JSON");
+    assert_eq!(value["sound"], false);
+    let findings = value["findings"].as_array().expect("findings");
+    let words =
+        |finding: &serde_json::Value| ["finding", "object", "id"].map(|name| text(&finding[name]));
+    let expected = [("altered", "certificate"), ("removed", "revocation")]
+        .map(|(how, object)| [how, object, certificate.as_str()].map(ToOwned::to_owned));
+    assert_eq!(findings.iter().map(words).collect::<Vec<_>>(), expected);
+    assert!(text(&findings[0]["chain"]).len() == 22, "of its contract");
 }
 
 #[test]

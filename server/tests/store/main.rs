@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, unreachable_pub, reason = "a test names its rule, and nobody imports it")]
 
+mod altered;
 mod audit;
 mod backup;
 mod bank;

@@ -4,6 +4,7 @@
 use koshin_protocol::certificate::Certificate;
 use koshin_protocol::state::order::{Event, Finality, Offer, Order, Predecessor, Status};
 use koshin_protocol::time::Period;
+use koshin_server::audit;
 use koshin_server::store::change::{Actor, Revoke, Signed};
 use koshin_server::store::id::{OrderId, ReissueId, SessionId};
 use koshin_server::store::row::{OrderRow, Origin, Purpose, Reason, Role};
@@ -365,7 +366,7 @@ proptest! {
         ..ProptestConfig::default()
     })]
 
-    // [AUD-01] [DUR-03] [STA-09]
+    // [AUD-01] [AUD-06] [DUR-03] [STA-09]
     #[test]
     fn the_invariants_hold_after_every_step(steps in prop::collection::vec(step(), 1..60)) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
@@ -380,6 +381,7 @@ proptest! {
                     assert!(may_follow(status, after), "{status} -> {after}");
                 }
             }
+            audit::verify(world.bank.store.as_ref(), None).await.expect("the audit is sound");
         });
     }
 }

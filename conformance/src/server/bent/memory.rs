@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use koshin_protocol::cert_id::CertId;
 use koshin_protocol::jwk::Thumbprint;
 use koshin_protocol::time::{Period, Time};
-use koshin_server::audit::{AuditRecord, Chain, Export, Head};
+use koshin_server::audit::{AuditRecord, Chain, Export, Head, Verified};
 use koshin_server::store::backup::{BackedUp, Backup};
 use koshin_server::store::change::{
     Actor, Attempt, Confirm, Delivery, Enroll, Import, ImportOutcome, LogOn, LoggedOn, NewContract,
@@ -170,6 +170,7 @@ impl Store for Forgetful {
         audit_heads() -> Read<Vec<Head>>;
         audit_export(now: Time) -> Read<Export>;
         newest_record() -> Read<Option<Time>>;
+        verify(exported: Option<Export>) -> Read<Verified>;
         integrity() -> Read<Integrity>;
         pin_was_right(subject: SubjectId, hash: String, now: Time) -> Write<()>;
         log_on(log_on: LogOn, now: Time) -> Write<LoggedOn>;

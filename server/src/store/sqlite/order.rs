@@ -13,7 +13,7 @@ use super::revocation::Cause;
 use super::signer;
 use super::touch::Touches;
 use super::transition::{OrderLine, Transition, run};
-use crate::audit::{Chain, Principal};
+use crate::audit::{Chain, Object, Principal};
 use crate::clock::TOLERANCE;
 use crate::store::change::{Confirm, Delivery, PlaceOrder, Placed, Reserve, Signed, Undo};
 use crate::store::id::{Fingerprint, OrderId, ReissueId, SubjectId};
@@ -157,7 +157,7 @@ impl Transition<'_> {
             ],
         )?;
         let line = self.order(new.id)?;
-        self.changed(line.contract, "order", &new.id, columns.state);
+        self.changed(line.contract, Object::Order, &new.id, columns.state);
         if let Some(signed) = issued {
             self.check_signed(&line, signed, None)?;
             self.insert_certificate(&line, signed)?;
@@ -175,7 +175,7 @@ impl Transition<'_> {
         self.check_signed(line, signed, self.reserved(line.id)?)?;
         if effects.contains(&Effect::RevokeLateCertificate) {
             let cert_id = CertId::of(certificate);
-            self.list_serial(&cert_id, certificate.not_after(), Cause::Late)?;
+            self.list_serial(line.contract, &cert_id, certificate.not_after(), Cause::Late)?;
             let entry = self.entry(Chain::Contract(line.contract));
             entry.say("lateCertificate", cert_id.as_str());
             return Ok(());
@@ -205,7 +205,7 @@ impl Transition<'_> {
                 certificate.der()
             ],
         )?;
-        self.changed(line.contract, "certificate", &cert_id, "unconfirmed");
+        self.changed(line.contract, Object::Certificate, &cert_id, "unconfirmed");
         Ok(())
     }
 
@@ -299,6 +299,8 @@ pub(super) fn reserve(
         }
         let Reserved { serial, tbs } = &reserve.reserved;
         execute(connection, RESERVE, params![line.id, serial, tbs])?;
+        let state = line.state.status().as_str();
+        transition.changed(line.contract, Object::Order, &line.id, state);
         let entry = transition.entry(Chain::Contract(line.contract));
         entry.say("order", line.id.to_string());
         entry.say("serial", koshin_protocol::base64url::encode(serial));

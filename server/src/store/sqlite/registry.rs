@@ -9,11 +9,10 @@ use rusqlite::{Connection, params};
 use super::column::{Sql, Text, all, execute, one};
 use super::read;
 use super::revocation::Cause;
-use super::session::pin_verified;
 use super::signer::{self, Deed};
 use super::touch::Touches;
 use super::transition::{Transition, run};
-use crate::audit::{Chain, Principal};
+use crate::audit::{Chain, Object, Principal};
 use crate::store::change::{
     Actor, Attempt, Import, ImportOutcome, ImportRefused, NewContract, NewSubject, PinCheck,
 };
@@ -40,7 +39,7 @@ pub(super) fn add_contract(
     }
     run(connection, now, "contractAdded", deed.principal, |transition| {
         execute(connection, INSERT_CONTRACT, params![new.id, new.name, Sql(now)])?;
-        transition.changed(new.id, "contract", &new.id, "enabled");
+        transition.changed(new.id, Object::Contract, &new.id, "enabled");
         transition.entry(Chain::Contract(new.id)).say("name", new.name.as_str());
         Ok(())
     })
@@ -98,7 +97,7 @@ pub(super) fn add_subject(
                 Sql(now)
             ],
         )?;
-        transition.changed(new.contract, "subject", &new.id, "enabled");
+        transition.changed(new.contract, Object::Subject, &new.id, "enabled");
         let entry = transition.entry(Chain::Contract(new.contract));
         entry.say("name", new.name.as_str());
         entry.say("role", new.role.text());
@@ -123,7 +122,7 @@ pub(super) fn set_subject_disabled(
         if disabled { ("subjectDisabled", "disabled") } else { ("subjectEnabled", "enabled") };
     run(connection, now, event, deed.principal, |transition| {
         execute(connection, SUBJECT_DISABLED, params![subject.id, disabled])?;
-        transition.changed(subject.contract, "subject", &subject.id, state);
+        transition.changed(subject.contract, Object::Subject, &subject.id, state);
         Ok(())
     })
 }
@@ -143,7 +142,7 @@ pub(super) fn set_contract_disabled(
         if execute(connection, CONTRACT_DISABLED, params![contract, disabled])? == 0 {
             return Err(Refused::Operator(OperatorRefused::ContractUnknown).into());
         }
-        transition.changed(contract, "contract", &contract, state);
+        transition.changed(contract, Object::Contract, &contract, state);
         Ok(())
     })
 }
@@ -171,6 +170,7 @@ pub(super) fn begin_pin_attempt(
     let attempts = attempts + 1;
     run(connection, now, "pinAttempted", Principal::Bank, |transition| {
         execute(connection, SET_ATTEMPTS, params![id, attempts])?;
+        transition.changed(subject.contract, Object::Subject, &id, "pinAttempted");
         let entry = transition.entry(Chain::Contract(subject.contract));
         entry.say("subject", id.to_string());
         entry.say("attempt", attempts);
@@ -193,6 +193,7 @@ pub(super) fn pin_was_right(
         return Ok(());
     }
     run(connection, now, "pinVerified", Principal::Bank, |transition| {
+        transition.changed(subject.contract, Object::Subject, &id, "pinVerified");
         transition.entry(Chain::Contract(subject.contract)).say("subject", id.to_string());
         Ok(())
     })
@@ -214,6 +215,7 @@ pub(super) fn unlock(
     deed.administers(&subject)?;
     run(connection, now, "pinUnlocked", deed.principal, |transition| {
         execute(connection, SET_ATTEMPTS, params![id, 0])?;
+        transition.changed(subject.contract, Object::Subject, &id, "pinUnlocked");
         transition.entry(Chain::Contract(subject.contract)).say("subject", id.to_string());
         Ok(())
     })
@@ -243,8 +245,9 @@ pub(super) fn set_pin_hash(
     };
     let subject = read::subject(connection, id)?.ok_or(Refused::SubjectUnknown)?;
     run(connection, now, "pinSet", principal, |transition| {
-        pin_verified(connection, id, old)?;
+        transition.pin_verified(&subject, old)?;
         execute(connection, SET_PIN, params![id, hash, Sql(now)])?;
+        transition.changed(subject.contract, Object::Subject, &id, "pinSet");
         transition.entry(Chain::Contract(subject.contract)).say("subject", id.to_string());
         Ok(())
     })
@@ -299,7 +302,7 @@ pub(super) fn add_operator(
     }
     run(connection, now, "operatorAdded", deed.principal, |transition| {
         execute(connection, INSERT_OPERATOR, params![name, credential_hash, Sql(now)])?;
-        transition.entry(Chain::Bank).change("operator", &name, "enabled");
+        transition.entry(Chain::Bank).change(Object::Operator, &name, "enabled");
         Ok(())
     })
 }
@@ -331,7 +334,7 @@ pub(super) fn disable_operator(
         if one(connection, ENABLED, [], |row| row.get(0))? == Some(0) {
             return Err(Refused::Operator(OperatorRefused::LastOne).into());
         }
-        transition.entry(Chain::Bank).change("operator", &name, "disabled");
+        transition.entry(Chain::Bank).change(Object::Operator, &name, "disabled");
         Ok(())
     })
 }
@@ -444,7 +447,7 @@ fn import_one(
                     Sql(now)
                 ],
             )?;
-            transition.changed(import.contract, "subject", &subject, "enabled");
+            transition.changed(import.contract, Object::Subject, &subject, "enabled");
         }
         transition.take_key(key)?;
         execute(
@@ -463,7 +466,7 @@ fn import_one(
                 certificate.der()
             ],
         )?;
-        transition.changed(import.contract, "certificate", &cert_id, "current");
+        transition.changed(import.contract, Object::Certificate, &cert_id, "current");
         transition.entry(Chain::Contract(import.contract)).say("subject", subject.to_string());
         Ok(ImportOutcome::Imported { subject, subject_created })
     })

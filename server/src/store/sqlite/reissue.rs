@@ -9,11 +9,10 @@ use rusqlite::{Connection, params};
 use super::column::{Sql, Text, all, execute, one, reissue_text, revocation_of};
 use super::order::New;
 use super::read;
-use super::session::pin_verified;
 use super::signer::{self, Deed};
 use super::touch::Touches;
 use super::transition::{ReissueLine, Transition, run};
-use crate::audit::{Chain, Principal};
+use crate::audit::{Chain, Object, Principal};
 use crate::store::change::{Actor, Enroll, NewReissue, NewRequest, Placed};
 use crate::store::id::{ReissueId, RequestId};
 use crate::store::row::{Approval, Reason, ReissueRow, RequestRow, Role, SubjectRow};
@@ -122,7 +121,7 @@ fn insert(
                 state
             ],
         )?;
-        transition.changed(subject.contract, "reissue", &new.id, state);
+        transition.changed(subject.contract, Object::Reissue, &new.id, state);
         let entry = transition.entry(Chain::Contract(subject.contract));
         entry.say("subject", subject.id.to_string());
         entry.say("reason", new.reason.text());
@@ -180,7 +179,7 @@ pub(super) fn enroll(
             return Err(Refused::SubjectDisabled.into());
         }
         transition.reissue_event(line.id, Event::Redeem { now })?;
-        pin_verified(connection, subject.id, &enroll.pin)?;
+        transition.pin_verified(&subject, &enroll.pin)?;
         place(transition, enroll, &subject)
     })
 }
@@ -273,7 +272,7 @@ pub(super) fn request(
             INSERT_REQUEST,
             params![new.id, new.subject, Sql(new.reason), new.form, maker, Sql(now)],
         )?;
-        transition.changed(subject.contract, "request", &new.id, "requested");
+        transition.changed(subject.contract, Object::Request, &new.id, "requested");
         let entry = transition.entry(Chain::Contract(subject.contract));
         entry.say("subject", subject.id.to_string());
         entry.say("reason", new.reason.text());
@@ -309,7 +308,7 @@ pub(super) fn approve(
     }
     run(connection, now, "reissueApproved", by, |transition| {
         execute(connection, APPROVE, params![id, checker, Sql(now), new.id])?;
-        transition.changed(subject.contract, "request", &id, "approved");
+        transition.changed(subject.contract, Object::Request, &id, "approved");
         let entry = transition.entry(Chain::Contract(subject.contract));
         entry.say("maker", request.maker.as_str());
         entry.say("reissue", new.id.to_string());

@@ -24,9 +24,9 @@ use self::standing::Differences;
 use super::column::{Sql, execute};
 use super::source::{Source, SourceError};
 use super::transition::{Transition, run};
-use super::{backup, heads, registry, signer};
+use super::{backup, registry, signer};
 use crate::audit::{
-    AuditRecord, Chain, Export, Head, Principal, PublishedCrl, Standing, Tampered, Verification,
+    Chain, Differs, Export, Finding, Object, Principal, PublishedCrl, Standing, Tampered,
 };
 use crate::store::latest_crl::LatestCrl;
 use crate::store::private::{beside, sync_folder};
@@ -79,6 +79,13 @@ pub enum RestoreError {
          an operator has to accept the loss by name"
     )]
     LossNotAccepted(Vec<Lost>),
+    /// The registry is not what its audit says, and nobody accepted that.
+    #[error(
+        "the backup's registry is not what its audit says: take an older backup, or an operator has \
+         to accept it by name: {}",
+        .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    )]
+    AlteredNotAccepted(Vec<Differs>),
     /// A CRL that the backup or the heads know of was not given, or an older one was.
     #[error(
         "the newest CRL of issuer {} has number {least} at least, as {known_by} knows; {}",
@@ -173,7 +180,10 @@ fn apply(restore: &Restore<'_>, scratch: &Path) -> Result<RestoreReport, Restore
     if !findings.is_empty() {
         return Err(RestoreError::Unsound(findings));
     }
-    let lost = verify(&connection, restore.heads)?;
+    let (lost, altered) = verify(&connection, restore.heads)?;
+    if restore.loss_accepted_by.is_none() && !altered.is_empty() {
+        return Err(RestoreError::AlteredNotAccepted(altered));
+    }
     let by = match (restore.loss_accepted_by, restore.heads, lost.as_slice()) {
         (Some(name), _, _) => {
             signer::operator(&connection, name)?;
@@ -187,12 +197,32 @@ fn apply(restore: &Restore<'_>, scratch: &Path) -> Result<RestoreReport, Restore
     let crls = newest(restore, &backup)?;
     let told = |heads: &Export| Told { until: heads.time, pins_since: heads.standing.pins_since };
     let heads = restore.heads.map(told);
-    let report = RestoreReport { lost, heads, ..RestoreReport::default() };
+    let notes = altered.into_iter().map(|differs| Note::Altered { differs }).collect();
+    let report = RestoreReport { notes, lost, heads, unknown: 0 };
     let report = Again { restore, crls, backup, by, report }.apply(&transaction)?;
     transaction.commit()?;
     connection.pragma_update(None, "journal_mode", "DELETE")?;
     connection.close().map_err(|(_, error)| error)?;
     Ok(report)
+}
+
+/// Checks the backup's audit, and its registry by it: the chains that are behind the heads, and what
+/// the registry has otherwise.
+fn verify(
+    connection: &Connection,
+    exported: Option<&Export>,
+) -> Result<(Vec<Lost>, Vec<Differs>), RestoreError> {
+    let (mut lost, mut altered) = (Vec::new(), Vec::new());
+    for finding in super::verify::verify(connection, exported)?.findings {
+        match finding {
+            Finding::Chain(Tampered::Truncated { chain, found, exported }) => {
+                lost.push(Lost { chain, found, exported });
+            }
+            Finding::Chain(tampered) => return Err(tampered.into()),
+            Finding::Registry(differs) => altered.push(differs),
+        }
+    }
+    Ok((lost, altered))
 }
 
 /// The newest CRL of each issuer, which must not be older than any that the backup or the heads know.
@@ -249,9 +279,9 @@ impl Again<'_> {
         }
         for crl in &crls {
             self.run(connection, "revokedByLatestCrl", |transition, report| {
+                take_number(transition, crl)?;
                 listed::revoke_again(transition, crl, restore.heads, report)
             })?;
-            take_number(connection, crl)?;
         }
         if let Some(heads) = restore.heads {
             self.run(connection, "revokedByExport", |transition, report| {
@@ -275,6 +305,7 @@ impl Again<'_> {
             entry.say("revokedAgain", report.revoked().len());
             entry.say("chainsWithLoss", report.lost.len());
             entry.say("sessionsForgotten", forgotten);
+            entry.say("altered", report.altered());
             Ok(backup::unmark(transition.connection)?)
         })?;
         Ok(self.report)
@@ -300,12 +331,15 @@ const NUMBER: &str = "UPDATE crl SET number = ?2, published = ?3, der = x'' WHER
 
 /// Goes on with the CRL's numbers. The CRL itself is not handed out any more: it may list what is
 /// current now.
-fn take_number(connection: &Connection, crl: &LatestCrl) -> Result<(), StoreError> {
+fn take_number(transition: &mut Transition<'_>, crl: &LatestCrl) -> Result<(), StoreError> {
     let number = i64::try_from(crl.number()).ok().filter(|number| *number < i64::MAX);
     let number =
         number.ok_or_else(|| StoreError::Corrupt("the CRL's number is too high".to_owned()))?;
-    execute(connection, NEXT, params![crl.issuer(), number + 1])?;
-    execute(connection, NUMBER, params![crl.issuer(), number, Sql(crl.published())])?;
+    let published = Sql(crl.published());
+    execute(transition.connection, NEXT, params![crl.issuer(), number + 1])?;
+    execute(transition.connection, NUMBER, params![crl.issuer(), number, published])?;
+    let issuer = base64url::encode(crl.issuer());
+    transition.entry(Chain::Bank).change(Object::Crl, &issuer, "taken");
     Ok(())
 }
 
@@ -313,48 +347,4 @@ fn take_number(connection: &Connection, crl: &LatestCrl) -> Result<(), StoreErro
 /// again.
 fn forget_sessions(connection: &Connection) -> Result<usize, StoreError> {
     Ok(connection.execute("DELETE FROM session", [])?)
-}
-
-const RECORDS: &str = "SELECT sequence, record, hash FROM audit WHERE chain = ?1 ORDER BY sequence";
-
-/// Checks every chain of the database, and against the heads.
-pub(super) fn verify(
-    connection: &Connection,
-    exported: Option<&Export>,
-) -> Result<Vec<Lost>, RestoreError> {
-    let mut chains: Vec<Chain> = heads(connection)?.into_iter().map(|head| head.chain).collect();
-    let known = exported.map_or(&[][..], |export| &export.heads);
-    chains.extend(known.iter().map(|head| head.chain));
-    chains.sort_unstable();
-    chains.dedup();
-    let mut lost = Vec::new();
-    for chain in chains {
-        let head = exported.and_then(|export| export.head(chain));
-        match verify_chain(connection, chain, head) {
-            Ok(_) => {}
-            Err(RestoreError::Tampered(Tampered::Truncated { chain, found, exported })) => {
-                lost.push(Lost { chain, found, exported });
-            }
-            Err(other) => return Err(other),
-        }
-    }
-    Ok(lost)
-}
-
-fn verify_chain(
-    connection: &Connection,
-    chain: Chain,
-    exported: Option<Head>,
-) -> Result<Option<Head>, RestoreError> {
-    let mut verification = Verification::new(chain, exported);
-    let mut statement = connection.prepare_cached(RECORDS)?;
-    let mut rows = statement.query([chain])?;
-    while let Some(row) = rows.next()? {
-        verification.next(&AuditRecord {
-            sequence: row.get::<_, i64>(0)?.unsigned_abs(),
-            record: row.get(1)?,
-            hash: row.get(2)?,
-        })?;
-    }
-    Ok(verification.finish()?)
 }

@@ -1,5 +1,6 @@
 //! Revocations, and the CRLs that list them (SPEC.md 6.6, 7.20).
 
+use koshin_protocol::base64url;
 use koshin_protocol::cert_id::CertId;
 use koshin_protocol::state::certificate;
 use koshin_protocol::time::Time;
@@ -10,7 +11,9 @@ use super::read;
 use super::signer::{self, Deed};
 use super::touch::Touches;
 use super::transition::{CertificateLine, Transition, run};
+use crate::audit::{Chain, Object, Principal};
 use crate::store::change::{Actor, Revoke};
+use crate::store::id::ContractId;
 use crate::store::row::{CrlRow, ImportedRevocation, Reason, RevocationRow, SupersededRow};
 use crate::store::{Failure, Refused, StoreError};
 
@@ -63,17 +66,18 @@ impl Transition<'_> {
         line: &CertificateLine,
         cause: Cause,
     ) -> Result<(), Failure> {
-        self.list_serial(&line.cert_id, line.not_after, cause)
+        self.list_serial(line.contract, &line.cert_id, line.not_after, cause)
     }
 
     /// Has the CRL list a certificate, stored or not.
     pub(super) fn list_serial(
         &mut self,
+        contract: ContractId,
         cert_id: &CertId,
         not_after: Time,
         cause: Cause,
     ) -> Result<(), Failure> {
-        execute(
+        let listed = execute(
             self.connection,
             LIST,
             params![
@@ -85,6 +89,9 @@ impl Transition<'_> {
                 Sql(not_after)
             ],
         )?;
+        if listed > 0 {
+            self.changed(contract, Object::Revocation, cert_id, cause.text());
+        }
         Ok(())
     }
 }
@@ -231,8 +238,14 @@ pub(super) fn next_number(connection: &Connection, issuer: &[u8]) -> Result<u64,
 pub(super) fn publish(connection: &Connection, issuer: &[u8], crl: &CrlRow) -> Result<(), Failure> {
     let number = i64::try_from(crl.number)
         .map_err(|_| StoreError::Corrupt("the CRL's number was not given by this store".into()))?;
-    execute(connection, PUBLISH, params![issuer, number, Sql(crl.published), crl.der])?;
-    Ok(())
+    let values = params![issuer, number, Sql(crl.published), crl.der];
+    run(connection, crl.published, "crlPublished", Principal::Bank, |transition| {
+        if execute(connection, PUBLISH, values)? > 0 {
+            let issuer = base64url::encode(issuer);
+            transition.entry(Chain::Bank).change(Object::Crl, &issuer, "published");
+        }
+        Ok(())
+    })
 }
 
 /// The CRL to hand out.

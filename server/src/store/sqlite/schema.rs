@@ -2,6 +2,8 @@
 //!
 //! What must be unique is unique here, whatever the code above does: SPEC.md 10 and the invariants.
 
+use std::collections::BTreeSet;
+
 use rusqlite::Connection;
 
 use crate::store::StoreError;
@@ -30,6 +32,24 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
 /// The version that the file says it has.
 pub(super) fn version(connection: &Connection) -> Result<u32, StoreError> {
     Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
+/// The tables, indexes and whatever else that is not as the migrations make it, by name.
+pub(super) fn differences(connection: &Connection) -> Result<Vec<String>, StoreError> {
+    let mut pristine = Connection::open_in_memory()?;
+    migrate(&mut pristine)?;
+    let (ours, theirs) = (objects(&pristine)?, objects(connection)?);
+    let names = ours.symmetric_difference(&theirs).map(|(name, _)| name.clone());
+    let names: BTreeSet<String> = names.collect();
+    Ok(names.into_iter().collect())
+}
+
+/// Names and definitions, without what `SQLite` makes by itself.
+fn objects(connection: &Connection) -> Result<BTreeSet<(String, String)>, StoreError> {
+    let mut statement =
+        connection.prepare("SELECT name, sql FROM main.sqlite_schema WHERE sql IS NOT NULL")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 #[cfg(test)]

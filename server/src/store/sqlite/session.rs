@@ -7,14 +7,15 @@ use koshin_protocol::time::{Period, Time};
 use rusqlite::{Connection, params};
 
 use super::column::{Sql, Text, execute, one};
+use super::digest;
 use super::read::{self, Held};
 use super::signer;
 use super::touch::Touches;
 use super::transition::{OrderLine, Transition, run};
-use crate::audit::Chain;
+use crate::audit::{Chain, Object};
 use crate::store::change::{LogOn, LoggedOn, PinCheck};
-use crate::store::id::{ContractId, OrderId, SessionId, SubjectId};
-use crate::store::row::{ActiveSession, Purpose};
+use crate::store::id::{ContractId, OrderId, SessionId};
+use crate::store::row::{ActiveSession, Purpose, SubjectRow};
 use crate::store::{Failure, PIN_ATTEMPTS, Refused};
 
 const ACTIVE: &str = "SELECT id FROM session WHERE certificate = ?1 AND ended IS NULL";
@@ -42,7 +43,7 @@ pub(super) fn log_on(
                 may_roll_back(transition, &held, log_on.rollback_within)?;
             }
         }
-        pin_verified(connection, holder.subject.id, &log_on.pin)?;
+        transition.pin_verified(&holder.subject, &log_on.pin)?;
         transition.end_former(contract, *row)?;
         let confirmed = match log_on.purpose {
             Purpose::Renewal => transition.first_use(&held, log_on.rollback_within)?,
@@ -63,7 +64,7 @@ pub(super) fn log_on(
                 Sql(expires)
             ],
         )?;
-        transition.changed(contract, "session", &log_on.session, "active");
+        transition.changed(contract, Object::Session, &log_on.session, digest::ACTIVE);
         let entry = transition.entry(Chain::Contract(contract));
         entry.say("purpose", log_on.purpose.text());
         entry.say("environment", log_on.environment.as_str());
@@ -171,22 +172,26 @@ impl Transition<'_> {
 const PIN: &str = "SELECT pin_hash, pin_attempts FROM subject WHERE id = ?1";
 const RESET: &str = "UPDATE subject SET pin_attempts = 0 WHERE id = ?1 AND pin_attempts <> 0";
 
-/// Accepts that the PIN was verified, unless another was set meanwhile.
-pub(super) fn pin_verified(
-    connection: &Connection,
-    subject: SubjectId,
-    pin: &PinCheck,
-) -> Result<(), Failure> {
-    let PinCheck::Verified { hash } = pin else { return Ok(()) };
-    let now = one(connection, PIN, [subject], |row| {
-        Ok((row.get::<_, Option<String>>(0)?, row.get::<_, u32>(1)?))
-    })?;
-    let (set, attempts) = now.ok_or(Refused::SubjectUnknown)?;
-    if set.as_ref() != Some(hash) {
-        return Err(Refused::PinWrong { left: PIN_ATTEMPTS.saturating_sub(attempts) }.into());
+impl Transition<'_> {
+    /// Accepts that the PIN was verified, unless another was set meanwhile.
+    pub(super) fn pin_verified(
+        &mut self,
+        subject: &SubjectRow,
+        pin: &PinCheck,
+    ) -> Result<(), Failure> {
+        let PinCheck::Verified { hash } = pin else { return Ok(()) };
+        let now = one(self.connection, PIN, [subject.id], |row| {
+            Ok((row.get::<_, Option<String>>(0)?, row.get::<_, u32>(1)?))
+        })?;
+        let (set, attempts) = now.ok_or(Refused::SubjectUnknown)?;
+        if set.as_ref() != Some(hash) {
+            return Err(Refused::PinWrong { left: PIN_ATTEMPTS.saturating_sub(attempts) }.into());
+        }
+        if execute(self.connection, RESET, [subject.id])? > 0 {
+            self.changed(subject.contract, Object::Subject, &subject.id, "pinVerified");
+        }
+        Ok(())
     }
-    execute(connection, RESET, [subject])?;
-    Ok(())
 }
 
 /// Logs off.
@@ -223,9 +228,11 @@ pub(super) fn defer(
     }
     run(connection, now, "renewalDeferred", signer::principal(&session), |transition| {
         execute(connection, DEFER, params![row, Sql(now)])?;
-        let chain = Chain::Contract(session.holder.subject.contract);
-        let certificate = session.holder.certificate.cert_id.as_str();
-        transition.entry(chain).say("certificate", certificate);
+        let contract = session.holder.subject.contract;
+        let certificate = &session.holder.certificate;
+        let (cert_id, state) = (&certificate.cert_id, certificate.state.text());
+        transition.changed(contract, Object::Certificate, cert_id, state);
+        transition.entry(Chain::Contract(contract)).say("certificate", cert_id.as_str());
         let (session, _) = signer::session(connection, touches, id, Need::Renewal, now)?;
         Ok(session)
     })

@@ -8,7 +8,8 @@ use koshin_protocol::time::Time;
 use rusqlite::{Connection, params};
 
 use super::column::{execute, one};
-use crate::audit::{Chain, Entry, Hash, Principal};
+use super::digest::digest;
+use crate::audit::{Chain, Entry, Hash, Object, Principal};
 use crate::store::id::ContractId;
 use crate::store::{Failure, StoreError};
 
@@ -40,7 +41,8 @@ pub(super) fn run<T>(
 ) -> Result<T, Failure> {
     let mut running = Transition { connection, now, event, by, entries: BTreeMap::new() };
     let answer = transition(&mut running)?;
-    for (chain, entry) in running.entries {
+    for (chain, mut entry) in running.entries {
+        entry.settle(|change| digest(connection, change))?;
         append(connection, chain, &entry, now)?;
     }
     Ok(answer)
@@ -76,7 +78,7 @@ impl Transition<'_> {
     pub(super) fn changed(
         &mut self,
         contract: ContractId,
-        object: &'static str,
+        object: Object,
         id: &impl Display,
         state: &'static str,
     ) {

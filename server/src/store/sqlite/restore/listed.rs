@@ -11,13 +11,14 @@ use koshin_protocol::time::Time;
 use rusqlite::{Connection, params};
 
 use super::report::{NamedCertificate, NamedSubject, Note, RestoreReport};
-use crate::audit::Export;
+use crate::audit::{Chain, Export, Object};
 use crate::store::Failure;
 use crate::store::StoreError;
 use crate::store::id::OrderId;
 use crate::store::latest_crl::LatestCrl;
 use crate::store::row::{ImportedRevocation, Reason, RevocationRow};
 use crate::store::sqlite::column::{Sql, execute, one};
+use crate::store::sqlite::digest;
 use crate::store::sqlite::read;
 use crate::store::sqlite::revocation::Cause;
 use crate::store::sqlite::transition::Transition;
@@ -118,12 +119,16 @@ fn list(
     entry: &RevocationRow,
     report: &mut RestoreReport,
 ) -> Result<bool, Failure> {
-    // First, so that it is kept as it was listed, with its date.
-    keep_listed(transition, issuer, entry)?;
     let row =
         one(transition.connection, BY_SERIAL, params![issuer, entry.serial], |row| row.get(0))?;
-    let Some(row) = row else { return Ok(false) };
-    let there = transition.certificate(row)?.state;
+    let Some(row) = row else {
+        keep_listed(transition, Chain::Bank, issuer, entry)?;
+        return Ok(false);
+    };
+    let line = transition.certificate(row)?;
+    // First, so that it is kept as it was listed.
+    keep_listed(transition, Chain::Contract(line.contract), issuer, entry)?;
+    let there = line.state;
     let reason = match entry.crl_reason {
         Some(1) => Reason::KeyCompromise,
         Some(3) => Reason::AffiliationChanged,
@@ -142,13 +147,19 @@ fn list(
     Ok(true)
 }
 
+/// Has the CRL list what it listed, with its date.
 fn keep_listed(
-    transition: &Transition<'_>,
+    transition: &mut Transition<'_>,
+    chain: Chain,
     issuer: &[u8],
     entry: &RevocationRow,
 ) -> Result<(), StoreError> {
     let values = params![issuer, entry.serial, Sql(entry.revoked_at), entry.crl_reason];
-    execute(transition.connection, LIST, values).map(drop)
+    if execute(transition.connection, LIST, values)? > 0 {
+        let certificate = digest::certificate(issuer, &entry.serial);
+        transition.entry(chain).change(Object::Revocation, &certificate, "listed");
+    }
+    Ok(())
 }
 
 fn has_none(
@@ -197,7 +208,7 @@ pub(super) fn supersede_again(
                 one(connection, RESERVED, [&entry.serial], |row| row.get(0))?;
             if to_be_issued.is_none() {
                 report.unknown += 1;
-                keep_listed(transition, crl.issuer(), entry)?;
+                keep_listed(transition, Chain::Bank, crl.issuer(), entry)?;
             }
             continue;
         };
@@ -248,7 +259,7 @@ fn leave_current(
     report: &mut RestoreReport,
 ) -> Result<(), Failure> {
     let line = transition.certificate(row)?;
-    transition.changed(line.contract, "certificate", &line.cert_id, "current");
+    transition.changed(line.contract, Object::Certificate, &line.cert_id, "current");
     report.notes.push(Note::LeftCurrent(named(transition, row)?));
     Ok(())
 }

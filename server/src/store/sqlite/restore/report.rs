@@ -6,7 +6,7 @@ use koshin_protocol::cert_id::CertId;
 use koshin_protocol::time::Time;
 use serde::{Serialize, Serializer};
 
-use crate::audit::Chain;
+use crate::audit::{Chain, Differs};
 use crate::store::id::{ContractId, ReissueId, SubjectId};
 
 /// What a restore did.
@@ -68,6 +68,11 @@ pub struct NamedCertificate {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "note", rename_all = "camelCase")]
 pub enum Note {
+    /// The backup has it otherwise than its own audit says, and an operator accepted that.
+    Altered {
+        /// What, and how.
+        differs: Differs,
+    },
     /// The backup took it for good and the CRL, or the heads, list it: revoked again.
     RevokedAgain {
         /// The certificate.
@@ -148,6 +153,11 @@ impl RestoreReport {
         });
         revoked.collect()
     }
+
+    /// How many things the backup has otherwise than its audit says.
+    pub(super) fn altered(&self) -> usize {
+        self.notes.iter().filter(|note| matches!(note, Note::Altered { .. })).count()
+    }
 }
 
 fn text<T: fmt::Display, S: Serializer>(id: &T, serializer: S) -> Result<S::Ok, S::Error> {
@@ -175,6 +185,7 @@ impl fmt::Display for NamedContract {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Altered { differs } => write!(f, "{differs}"),
             Self::RevokedAgain { revoked, last: false } => write!(f, "{revoked}: revoked again"),
             Self::RevokedAgain { revoked, last: true } => write!(
                 f,

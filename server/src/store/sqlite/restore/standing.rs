@@ -12,7 +12,7 @@ use koshin_protocol::time::Time;
 use rusqlite::params;
 
 use super::report::{Lost, NamedContract, NamedSubject, Note, RestoreReport};
-use crate::audit::{Chain, Standing};
+use crate::audit::{Chain, Object, Standing};
 use crate::store::id::{ContractId, SubjectId};
 use crate::store::row::{OperatorRow, SubjectRow};
 use crate::store::sqlite::column::{Sql, execute, one};
@@ -79,7 +79,7 @@ impl<'a> Differences<'a> {
         for contract in only(heads, backup) {
             if let Some(named) = self.contract(transition, contract)? {
                 execute(transition.connection, DISABLE_CONTRACT, [contract])?;
-                transition.changed(contract, "contract", &contract, "disabled");
+                transition.changed(contract, Object::Contract, &contract, "disabled");
                 report.notes.push(Note::ContractDisabled(named));
             }
         }
@@ -99,7 +99,7 @@ impl<'a> Differences<'a> {
         for id in only(heads, backup) {
             if let Some(subject) = self.subject(transition, id)? {
                 execute(transition.connection, DISABLE_SUBJECT, [id])?;
-                transition.changed(subject.contract, "subject", &id, "disabled");
+                transition.changed(subject.contract, Object::Subject, &id, "disabled");
                 report.notes.push(Note::SubjectDisabled(named(subject)));
             }
         }
@@ -120,8 +120,7 @@ impl<'a> Differences<'a> {
             if let Some(subject) = self.subject(transition, id)?
                 && execute(transition.connection, LOCK, [id])? == 1
             {
-                let entry = transition.entry(Chain::Contract(subject.contract));
-                entry.change("pin", &id, "locked");
+                transition.changed(subject.contract, Object::Subject, &id, "pinLocked");
                 report.notes.push(Note::PinLocked(named(subject)));
             }
         }
@@ -190,7 +189,7 @@ impl<'a> Differences<'a> {
                 continue;
             }
             execute(connection, DISABLE_OPERATOR, params![operator, Sql(transition.now)])?;
-            transition.entry(Chain::Bank).change("operator", &operator, "disabled");
+            transition.entry(Chain::Bank).change(Object::Operator, &operator, "disabled");
             report.notes.push(Note::OperatorDisabled { operator });
         }
         Ok(())

@@ -7,6 +7,7 @@ use koshin_protocol::time::Time;
 use rusqlite::{Row, params};
 
 use super::Transition;
+use crate::audit::Object;
 use crate::store::id::{ContractId, OrderId};
 use crate::store::sqlite::column::{Sql, Text, execute, one};
 use crate::store::sqlite::revocation::Cause;
@@ -68,7 +69,7 @@ impl Transition<'_> {
         };
         if stepped.state != line.state {
             execute(self.connection, SET_CERTIFICATE, params![row, Sql(stepped.state)])?;
-            self.changed(line.contract, "certificate", &line.cert_id, stepped.state.text());
+            self.changed(line.contract, Object::Certificate, &line.cert_id, stepped.state.text());
             if stepped.state == CertificateState::Revoked {
                 self.list_revoked(&line, cause)?;
             }

@@ -9,6 +9,7 @@ use koshin_protocol::time::Time;
 use rusqlite::params;
 
 use super::Transition;
+use crate::audit::Object;
 use crate::store::id::{ContractId, OrderId, ReissueId, SubjectId};
 use crate::store::sqlite::column::{OrderColumns, Sql, execute, one, order_state};
 use crate::store::sqlite::revocation::Cause;
@@ -101,7 +102,7 @@ impl Transition<'_> {
                             Sql(self.now)
                         ],
                     )?;
-                    self.changed(line.contract, "order", &line.id, columns.state);
+                    self.changed(line.contract, Object::Order, &line.id, columns.state);
                 }
                 for effect in stepped.effects {
                     self.order_effect(line, *effect)?;

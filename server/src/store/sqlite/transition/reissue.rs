@@ -5,6 +5,7 @@ use koshin_protocol::state::{certificate, order, session};
 use rusqlite::params;
 
 use super::Transition;
+use crate::audit::Object;
 use crate::store::id::{ContractId, OrderId, ReissueId, SubjectId};
 use crate::store::row::Reason;
 use crate::store::sqlite::column::{Sql, all, execute, one, reissue_state, reissue_text};
@@ -72,7 +73,7 @@ impl Transition<'_> {
                 if stepped.state != line.state {
                     let state = reissue_text(&stepped.state);
                     execute(self.connection, SET_REISSUE, params![id, state])?;
-                    self.changed(line.contract, "reissue", &id, state);
+                    self.changed(line.contract, Object::Reissue, &id, state);
                 }
                 for effect in stepped.effects {
                     self.reissue_effect(&line, *effect)?;

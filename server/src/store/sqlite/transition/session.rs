@@ -4,6 +4,7 @@ use koshin_protocol::state::session;
 use rusqlite::params;
 
 use super::Transition;
+use crate::audit::Object;
 use crate::store::Failure;
 use crate::store::id::{ContractId, SessionId, SubjectId};
 use crate::store::sqlite::column::{all, execute};
@@ -53,7 +54,7 @@ impl Transition<'_> {
         reason: session::Reason,
     ) -> Result<(), Failure> {
         execute(self.connection, END_SESSION, params![session, reason.as_str()])?;
-        self.changed(contract, "session", &session, reason.as_str());
+        self.changed(contract, Object::Session, &session, reason.as_str());
         Ok(())
     }
 }
