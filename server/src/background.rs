@@ -56,7 +56,7 @@ async fn every(
 
 async fn look_at_clock(bank: &Bank) {
     if let Err(error) = bank.watched.look(&*bank.store).await {
-        tracing::error!(?error, "the clock cannot be compared with the audit");
+        Error::from(error).report(format_args!("the clock cannot be compared with the audit"));
     }
 }
 

@@ -54,7 +54,7 @@ impl Outage {
                 | ErrorCode::FileLockingProtocolFailed,
                 _,
             ) => Some(Self::Locked),
-            (ErrorCode::SystemIoFailure | ErrorCode::CannotOpen, _) => Some(Self::Disk(reason())),
+            (ErrorCode::SystemIoFailure, _) => Some(Self::Disk(reason())),
             (ErrorCode::ReadOnly | ErrorCode::PermissionDenied, _) => {
                 Some(Self::ReadOnly(reason()))
             }
@@ -227,11 +227,12 @@ mod tests {
             (ffi::SQLITE_IOERR_FSYNC, Some("disk")),
             (ffi::SQLITE_IOERR_WRITE, Some("disk")),
             (ffi::SQLITE_IOERR_READ, Some("disk")),
-            (ffi::SQLITE_CANTOPEN, Some("disk")),
             (ffi::SQLITE_READONLY, Some("readOnly")),
             (ffi::SQLITE_READONLY_DBMOVED, Some("readOnly")),
             (ffi::SQLITE_CORRUPT, Some("damaged")),
             (ffi::SQLITE_NOTADB, Some("damaged")),
+            // A connection more than there may be files: those that are open go on.
+            (ffi::SQLITE_CANTOPEN, None),
             (ffi::SQLITE_NOMEM, None),
             (ffi::SQLITE_IOERR_NOMEM, None),
             (ffi::SQLITE_CONSTRAINT_UNIQUE, None),

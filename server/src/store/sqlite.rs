@@ -515,7 +515,7 @@ impl Sqlite {
         let path = self.path.clone();
         Box::pin(async move {
             let work = tokio::task::spawn_blocking(move || read(&Connection::open(path)?));
-            work.await.unwrap_or(Err(StoreError::Panicked))
+            self.condition.after(work.await.unwrap_or(Err(StoreError::Panicked)))
         })
     }
 }
