@@ -106,6 +106,10 @@ impl Faulty {
         let again = rebased(session, &self.served);
         assert_eq!(self.customers[0].read(&self.served, &again).token(), "ok");
         self.log_on();
+        // A table of another's making is what `audit verify` is there to find.
+        let database = Connection::open(self.bank.path("bank/data/koshin.db")).expect("opened");
+        database.execute_batch("DROP TABLE IF EXISTS filler").expect("dropped");
+        drop(database);
         let checked = self.bank.run(&["audit", "verify"]);
         assert_eq!(checked.code, 0, "{checked:?}");
         assert_eq!(self.served.stop(), Some(0));
