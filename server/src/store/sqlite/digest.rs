@@ -56,7 +56,7 @@ rows! {
         "id, subject, reason, form, maker, created, checker, approved, reissue";
     Operator: "operator", "true", "name", "name = ?1", "name, credential_hash, created, disabled";
     Revocation: "revocation", "true", "issuer, serial", "issuer = ?1 AND serial = ?2",
-        "issuer, serial, revoked, cause, crl_reason, not_after, listed_from";
+        "issuer, serial, revoked, cause, crl_reason, not_after";
     Crl: "crl", "number IS NOT NULL", "issuer", "issuer = ?1", "issuer, number, published, der";
 }
 

@@ -55,9 +55,11 @@ impl Cause {
 
 // What a CRL lists already stays as it was listed.
 const LIST: &str = "
-    INSERT INTO revocation (issuer, serial, revoked, cause, crl_reason, not_after, listed_from)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, coalesce((SELECT next FROM crl WHERE issuer = ?1), 1))
-    ON CONFLICT DO NOTHING";
+    INSERT INTO revocation (issuer, serial, revoked, cause, crl_reason, not_after)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
+const LIST_FROM: &str = "
+    INSERT INTO listed_from (issuer, serial, number)
+    VALUES (?1, ?2, coalesce((SELECT next FROM crl WHERE issuer = ?1), 1)) ON CONFLICT DO NOTHING";
 
 impl Transition<'_> {
     /// Has the CRL list a certificate of the registry.
@@ -77,12 +79,13 @@ impl Transition<'_> {
         not_after: Time,
         cause: Cause,
     ) -> Result<(), Failure> {
+        let (issuer, serial) = (cert_id.authority(), cert_id.serial());
         let listed = execute(
             self.connection,
             LIST,
             params![
-                cert_id.authority(),
-                cert_id.serial(),
+                issuer,
+                serial,
                 Sql(self.now),
                 cause.text(),
                 cause.crl_reason(),
@@ -90,6 +93,7 @@ impl Transition<'_> {
             ],
         )?;
         if listed > 0 {
+            execute(self.connection, LIST_FROM, params![issuer, serial])?;
             self.changed(contract, Object::Revocation, cert_id, cause.text());
         }
         Ok(())
@@ -161,8 +165,10 @@ pub(super) fn revoke(
 }
 
 const LISTED: &str = "
-    SELECT serial, revoked, crl_reason, not_after, listed_from FROM revocation
-    WHERE issuer = ?1 AND (not_after IS NULL OR not_after >= ?2)";
+    SELECT r.serial, r.revoked, r.crl_reason, r.not_after, coalesce(f.number, 0)
+    FROM revocation AS r
+    LEFT JOIN listed_from AS f ON f.issuer = r.issuer AND f.serial = r.serial
+    WHERE r.issuer = ?1 AND (r.not_after IS NULL OR r.not_after >= ?2)";
 
 /// What an issuer's CRL lists.
 pub(super) fn listed(

@@ -30,9 +30,9 @@ const BY_SERIAL: &str = "SELECT id FROM certificate WHERE issuer = ?1 AND serial
 const BY_CERT_ID: &str = "SELECT id FROM certificate WHERE cert_id = ?1";
 const RESERVED: &str = "SELECT id FROM orders WHERE reserved_serial = ?1 AND state = 'processing'";
 const LIST: &str = "
-    INSERT INTO revocation (issuer, serial, revoked, cause, crl_reason, not_after, listed_from)
+    INSERT INTO revocation (issuer, serial, revoked, cause, crl_reason, not_after)
     VALUES (?1, ?2, ?3, 'listed', ?4,
-            (SELECT not_after FROM certificate WHERE issuer = ?1 AND serial = ?2), 0)
+            (SELECT not_after FROM certificate WHERE issuer = ?1 AND serial = ?2))
     ON CONFLICT DO NOTHING";
 const OPEN_ORDER: &str =
     "SELECT id FROM orders WHERE replaces = ?1 AND state IN ('processing', 'valid')";

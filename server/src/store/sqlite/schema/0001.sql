@@ -177,8 +177,15 @@ CREATE TABLE revocation (
     cause       TEXT NOT NULL,
     crl_reason  INTEGER,
     not_after   INTEGER,
-    -- The number of the first CRL that can list it: dates do not tell, since clocks are set.
-    listed_from INTEGER NOT NULL,
+    PRIMARY KEY (issuer, serial)
+) STRICT, WITHOUT ROWID;
+
+-- The number of the first CRL that can list a revocation: dates do not tell, since clocks are set. What has no row here was on
+-- a CRL before this bank had it.
+CREATE TABLE listed_from (
+    issuer  BLOB NOT NULL,
+    serial  BLOB NOT NULL,
+    number  INTEGER NOT NULL,
     PRIMARY KEY (issuer, serial)
 ) STRICT, WITHOUT ROWID;
 
