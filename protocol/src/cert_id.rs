@@ -104,7 +104,12 @@ impl fmt::Debug for CertId {
     }
 }
 
-serde_as_text!(CertId);
+serde_as_text!(
+    CertId,
+    (Vec<u8>, Vec<u8>),
+    |id| (id.authority(), id.serial()),
+    |(authority, serial): (Vec<u8>, Vec<u8>)| Self::new(&authority, &serial)
+);
 
 #[cfg(test)]
 mod tests {

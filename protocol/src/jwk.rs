@@ -237,4 +237,9 @@ impl fmt::Debug for Thumbprint {
     }
 }
 
-serde_as_text!(Thumbprint);
+serde_as_text!(
+    Thumbprint,
+    [u8; 32],
+    |thumbprint| thumbprint.0,
+    |bytes| Ok::<_, InvalidThumbprint>(Self(bytes))
+);

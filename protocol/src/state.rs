@@ -5,15 +5,18 @@
 //! step consumes the state. It answers either [`Stepped`], the new state with what the bank owes the
 //! rest of its data for it, or [`Refused`], the state as it now is with the problem's token.
 //!
-//! Nothing here reads a clock: an event that depends on the time carries it.
+//! Nothing here reads a clock: an event that depends on the time carries it. And no state says that a
+//! time has passed (SPEC.md 10.5): who asks at another time is answered by that time, so that a clock
+//! that was wrong and is right again has changed nothing.
 //!
 //! ```
-//! use koshin_protocol::state::{certificate::{Certificate, Validity}, order::{Effect, Event, Order, Status}};
+//! use koshin_protocol::state::certificate::{Certificate, Validity};
+//! use koshin_protocol::state::order::{Effect, Event, Order, Predecessor, Status};
 //!
 //! let predecessor = Certificate::Current;
 //! let placed = Order::renewal(predecessor, Validity::Within).expect("a current certificate may be replaced");
 //! let issued = placed.state.step(Event::Issued).expect("the certificate arrived");
-//! let canceled = issued.state.step(Event::Cancel).expect("nothing is confirmed yet");
+//! let canceled = issued.state.step(Event::Cancel { predecessor: Predecessor::Unexpired }).expect("nothing is confirmed yet");
 //! assert_eq!(canceled.state.status(), Status::Canceled);
 //! assert_eq!(canceled.effects, [Effect::RevokeSuccessor]);
 //! ```
@@ -44,7 +47,7 @@ pub struct Stepped<S, E: 'static> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("refused: {}", token.as_str())]
 pub struct Refused<S> {
-    /// The state as it now is: unchanged, but for a session or a code whose time has run out.
+    /// The state, as it was.
     pub state: S,
     /// The problem's token (SPEC.md 11.2). In a cell that SPEC.md marks with `-`, an event that cannot
     /// happen, it is the one that fits best; such a refusal is a fault of the bank and never answered.

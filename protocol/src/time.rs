@@ -90,7 +90,7 @@ impl fmt::Debug for Time {
     }
 }
 
-serde_as_text!(Time);
+serde_as_text!(Time, i64, |time| time.unix(), Self::from_unix);
 
 /// A duration in days and seconds, written as ISO 8601 without months and years: `P30D`, `PT10M`.
 ///
@@ -209,7 +209,12 @@ impl fmt::Debug for Period {
     }
 }
 
-serde_as_text!(Period);
+serde_as_text!(
+    Period,
+    (u32, u32),
+    |period| (period.days, period.seconds),
+    |(days, seconds)| Ok::<_, InvalidPeriod>(Self { days, seconds })
+);
 
 #[cfg(test)]
 mod tests {

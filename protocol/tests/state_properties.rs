@@ -6,7 +6,7 @@ use koshin_protocol::state::order::{Effect, Finality, Kind, Offer, Order, Predec
 use koshin_protocol::state::reissue::{Reissue, Revocation};
 use koshin_protocol::state::session::{Ended, Need, Purpose, Reason, Session};
 use koshin_protocol::state::{certificate, order, reissue, session};
-use koshin_protocol::time::Time;
+use koshin_protocol::time::{Period, Time};
 use proptest::prelude::*;
 
 fn at(seconds: i64) -> Time {
@@ -21,17 +21,20 @@ fn offer() -> impl Strategy<Value = Offer> {
     prop_oneof![instant().prop_map(Offer::Until), Just(Offer::Disabled)]
 }
 
+fn predecessor() -> impl Strategy<Value = Predecessor> {
+    prop_oneof![Just(Predecessor::Unexpired), Just(Predecessor::Expired)]
+}
+
 fn order_event() -> impl Strategy<Value = order::Event> {
     use order::Event;
     let finality = prop_oneof![Just(Finality::Revertible), Just(Finality::Final)];
     prop_oneof![
         3 => Just(Event::Issued),
         1 => Just(Event::IssueFailed),
-        1 => Just(Event::Cancel),
+        1 => predecessor().prop_map(|predecessor| Event::Cancel { predecessor }),
         2 => (finality, offer()).prop_map(|(finality, offer)| Event::Confirm { finality, offer }),
         1 => offer().prop_map(|offer| Event::FirstUse { offer }),
         2 => instant().prop_map(|now| Event::Rollback { now }),
-        1 => Just(Event::PredecessorExpired),
         1 => Just(Event::PredecessorRevoked),
         1 => Just(Event::SuccessorOrdered),
         1 => Just(Event::SuccessorRevoked),
@@ -79,6 +82,7 @@ impl Life {
 }
 
 proptest! {
+    // [STA-09]
     #[test]
     fn an_order_yields_one_certificate_confirmed_once_and_supersedes_only_while_completed(
         order in new_order(),
@@ -137,7 +141,9 @@ proptest! {
         for event in events {
             let requested = matches!(
                 event,
-                order::Event::Cancel | order::Event::Confirm { .. } | order::Event::Rollback { .. }
+                order::Event::Cancel { .. }
+                    | order::Event::Confirm { .. }
+                    | order::Event::Rollback { .. }
             );
             let Ok(stepped) = now.step(event) else { continue };
             now = stepped.state;
@@ -150,23 +156,39 @@ proptest! {
     }
 
     #[test]
-    fn an_order_whose_predecessor_expired_is_never_canceled_nor_rolled_back(
+    fn an_order_is_neither_canceled_nor_rolled_back_once_its_predecessor_expired(
         order in new_order(),
-        before in prop::collection::vec(order_event(), 0..8),
-        after in prop::collection::vec(order_event(), 0..30),
+        events in prop::collection::vec(order_event(), 0..30),
+        not_after in 0_i64..50,
+        later in 1_i64..50,
     ) {
-        let run = |order: Order, events: Vec<order::Event>| {
-            events.into_iter().fold(order, |order, event| {
-                order.step(event).map_or_else(|refused| refused.state, |stepped| stepped.state)
-            })
-        };
-        let expired = run(order, before).step(order::Event::PredecessorExpired);
-        let expired = expired.expect("time cannot be refused").state;
-        let was = expired.status();
-        let is = run(expired, after).status();
-        if was != is {
-            prop_assert!(!matches!(is, Status::Canceled | Status::RolledBack), "{} {}", was, is);
+        let offer = |now| Offer::at(now, Some(Period::from_seconds(20)), Some(at(not_after)));
+        let mut state = order;
+        for (second, event) in (0_i64..).zip(events) {
+            let now = at(second);
+            let event = match event {
+                order::Event::Cancel { .. } => {
+                    let predecessor = Predecessor::at(now, Some(at(not_after)));
+                    order::Event::Cancel { predecessor }
+                }
+                order::Event::Confirm { finality, .. } => {
+                    order::Event::Confirm { finality, offer: offer(now) }
+                }
+                order::Event::FirstUse { .. } => order::Event::FirstUse { offer: offer(now) },
+                order::Event::Rollback { .. } => order::Event::Rollback { now },
+                other => other,
+            };
+            let before = state.status();
+            state = state.step(event).map_or_else(|refused| refused.state, |stepped| stepped.state);
+            let after = state.status();
+            if before != after && second > not_after {
+                let undone = matches!(after, Status::Canceled | Status::RolledBack);
+                prop_assert!(!undone, "{} {}", before, after);
+            }
         }
+        let late = at(not_after + later);
+        let rolled_back = state.step(order::Event::Rollback { now: late });
+        prop_assert!(rolled_back.is_err() || state.status() == Status::RolledBack);
     }
 
     #[test]
@@ -176,8 +198,7 @@ proptest! {
         let mut now = Certificate::Unconfirmed;
         let mut revoked = false;
         for event in events {
-            // Revoking an expired one says nothing.
-            revoked |= event == certificate::Event::Revoked && now != Certificate::Expired;
+            revoked |= event == certificate::Event::Revoked;
             now = now.step(event).map_or_else(|refused| refused.state, |stepped| stepped.state);
             prop_assert_eq!(revoked, now == Certificate::Revoked);
             let uses = [Use::Logon, Use::RecoveryLogon, Use::Renewal, Use::Confirm, Use::Fetch];
@@ -192,6 +213,7 @@ proptest! {
         }
     }
 
+    // [STA-09]
     #[test]
     fn an_ended_session_serves_nothing_and_keeps_its_first_reason(
         absolute in 20_i64..60,
@@ -206,6 +228,9 @@ proptest! {
                 let served = matches!(event, session::Event::Used { .. }) && step.is_ok();
                 prop_assert!(!served, "served after its end");
             }
+            if let Err(refused) = step {
+                prop_assert_eq!(refused.state, now, "a refusal changes nothing");
+            }
             if let session::Event::Used { now: instant, need, .. } = event && step.is_ok() {
                 prop_assert!(instant <= at(absolute), "used after its absolute end");
                 prop_assert!(need != Need::Recovery, "used for another purpose");
@@ -218,6 +243,7 @@ proptest! {
         }
     }
 
+    // [STA-09]
     #[test]
     fn a_code_is_redeemed_once_at_most_and_never_after_its_end(
         at_once in any::<bool>(),
@@ -232,14 +258,24 @@ proptest! {
         let mut redeemed = 0;
         for event in events {
             let step = now.step(event);
+            if let Err(refused) = step {
+                prop_assert_eq!(refused.state, now, "a refusal changes nothing");
+            }
             if let Ok(stepped) = step {
                 let placed = stepped.effects.contains(&reissue::Effect::PlaceOrder);
                 redeemed += u32::from(placed);
                 let revoked =
                     stepped.effects.contains(&reissue::Effect::RevokeOtherCertificates);
                 revokes += u32::from(revoked);
-                if let reissue::Event::Redeem { now: instant } = event {
-                    prop_assert!(placed && instant <= at(expires));
+                match event {
+                    reissue::Event::Redeem { now: instant } => {
+                        prop_assert!(placed && instant <= at(expires));
+                    }
+                    reissue::Event::Cancel { now: instant } => {
+                        let pending = matches!(now, Reissue::Pending(_));
+                        prop_assert!(!pending || instant <= at(expires));
+                    }
+                    _ => {}
                 }
             }
             now = step.map_or_else(|refused| refused.state, |stepped| stepped.state);
@@ -258,7 +294,6 @@ fn certificate_event() -> impl Strategy<Value = certificate::Event> {
         2 => Just(Event::Superseded),
         2 => Just(Event::Restored),
         1 => Just(Event::Revoked),
-        1 => Just(Event::Expired),
     ]
 }
 
@@ -272,7 +307,6 @@ fn session_event() -> impl Strategy<Value = session::Event> {
             idle: at(now + 10),
             need,
         }),
-        1 => instant().prop_map(|now| Event::Looked { now }),
         1 => Just(Event::Logoff),
         1 => reason.prop_map(Event::End),
     ]
@@ -285,9 +319,8 @@ fn reissue_event() -> impl Strategy<Value = reissue::Event> {
         1 => Just(Event::RedeemAgain),
         2 => Just(Event::OrderCompleted),
         1 => Just(Event::OrderInvalid),
-        1 => Just(Event::Cancel),
+        1 => instant().prop_map(|now| Event::Cancel { now }),
         1 => Just(Event::Void),
-        1 => instant().prop_map(|now| Event::Looked { now }),
     ]
 }
 
@@ -298,8 +331,7 @@ fn only_a_current_certificate_within_its_validity_is_replaced() {
     }
     let placed = Order::renewal(Certificate::Current, Validity::Within);
     let placed = placed.expect("a current certificate may be replaced");
-    let kind = Kind::Renewal { predecessor: Predecessor::Unexpired };
-    assert_eq!(placed.state, Order::Processing(order::Processing { kind }));
+    assert_eq!(placed.state, Order::Processing(order::Processing { kind: Kind::Renewal }));
 }
 
 #[test]
@@ -308,4 +340,21 @@ fn both_seconds_at_the_ends_of_a_validity_are_within_it() {
     let places = [9, 10, 20, 21].map(|now| Validity::at(at(now), not_before, not_after));
     let wanted = [Validity::NotYet, Validity::Within, Validity::Within, Validity::Over];
     assert_eq!(places, wanted);
+}
+
+// [STA-10]
+#[test]
+fn expired_is_shown_of_what_would_count_and_only_while_the_clock_says_so() {
+    use koshin_protocol::certificate_entry::CertificateState as Shown;
+    let cases = [
+        (Certificate::Unconfirmed, Shown::Unconfirmed, Shown::Expired),
+        (Certificate::Current, Shown::Current, Shown::Expired),
+        (Certificate::Superseded, Shown::Superseded, Shown::Superseded),
+        (Certificate::Revoked, Shown::Revoked, Shown::Revoked),
+    ];
+    for (state, within, over) in cases {
+        assert_eq!(state.shown(Validity::NotYet), within, "{state:?}");
+        assert_eq!(state.shown(Validity::Within), within, "{state:?}");
+        assert_eq!(state.shown(Validity::Over), over, "{state:?}");
+    }
 }

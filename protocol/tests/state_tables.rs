@@ -119,11 +119,7 @@ const NOW: i64 = 1_000;
 
 #[test]
 fn every_cell_of_the_order_table_is_what_the_order_machine_does() {
-    let kinds = [
-        Kind::Renewal { predecessor: Predecessor::Unexpired },
-        Kind::Renewal { predecessor: Predecessor::Expired },
-        Kind::Enrollment,
-    ];
+    let kinds = [Kind::Renewal, Kind::Enrollment];
     let rights = [
         RollbackRight::Until(at(NOW)),
         RollbackRight::Until(at(NOW - 1)),
@@ -149,7 +145,7 @@ fn every_cell_of_the_order_table_is_what_the_order_machine_does() {
         Order::step,
         check_order,
     );
-    assert_eq!(cells, 11 * 6);
+    assert_eq!(cells, 10 * 6);
 }
 
 fn order_events(row: &str) -> Vec<order::Event> {
@@ -158,7 +154,9 @@ fn order_events(row: &str) -> Vec<order::Event> {
     match row {
         "issued" => vec![Event::Issued],
         "issue failed" => vec![Event::IssueFailed],
-        "cancel" => vec![Event::Cancel],
+        "cancel" => [Predecessor::Unexpired, Predecessor::Expired]
+            .map(|predecessor| Event::Cancel { predecessor })
+            .into(),
         "confirm" => offers
             .into_iter()
             .flat_map(|offer| {
@@ -168,7 +166,6 @@ fn order_events(row: &str) -> Vec<order::Event> {
             .collect(),
         "first use" => offers.map(|offer| Event::FirstUse { offer }).into(),
         "rollback" => vec![Event::Rollback { now: at(NOW) }],
-        "predecessor expired" => vec![Event::PredecessorExpired],
         "predecessor revoked" => vec![Event::PredecessorRevoked],
         "successor ordered" => vec![Event::SuccessorOrdered],
         "successor revoked" => vec![Event::SuccessorRevoked],
@@ -177,7 +174,7 @@ fn order_events(row: &str) -> Vec<order::Event> {
     }
 }
 
-/// The text after the semicolon: the effects, and the remembered data.
+/// The text after the semicolon: the effects, and the right to roll back.
 fn check_order(
     cell: &Cell,
     state: Order,
@@ -213,16 +210,8 @@ fn check_order(
             accepted,
             Some(Order::Completed(Completed { rollback: RollbackRight::Until(_) }))
         );
-        let renewal =
-            Order::Valid(Valid { kind: Kind::Renewal { predecessor: Predecessor::Unexpired } });
+        let renewal = Order::Valid(Valid { kind: Kind::Renewal });
         assert_eq!(begun, state == renewal && offers_rollback(event), "{place}: note 2");
-    }
-    if cell.text.contains("remember")
-        && let Some(Order::Processing(Processing { kind }) | Order::Valid(Valid { kind })) =
-            accepted
-    {
-        let remembered = Kind::Renewal { predecessor: Predecessor::Expired };
-        assert!(kind == remembered || kind == Kind::Enrollment, "{place}: forgotten");
     }
 }
 
@@ -248,27 +237,24 @@ fn every_cell_of_the_certificate_table_is_what_the_certificate_machine_does() {
             Certificate::Current,
             Certificate::Superseded,
             Certificate::Revoked,
-            Certificate::Expired,
         ],
         |state| match state {
             Certificate::Unconfirmed => "unconfirmed",
             Certificate::Current => "current",
             Certificate::Superseded => "superseded",
             Certificate::Revoked => "revoked",
-            Certificate::Expired => "expired",
         },
         |row| match row {
             "confirmed" => vec![Event::Confirmed],
             "superseded by a confirmed successor" => vec![Event::Superseded],
             "restored by rollback" => vec![Event::Restored],
             "revoked" => vec![Event::Revoked],
-            "notAfter passed" => vec![Event::Expired],
             _ => Vec::new(),
         },
         Certificate::step,
         |_, _, _, _, _| {},
     );
-    assert_eq!(cells, 5 * 5);
+    assert_eq!(cells, 4 * 4);
 }
 
 #[test]
@@ -287,13 +273,12 @@ fn every_cell_of_the_session_table_is_what_the_session_machine_does() {
             Session::Ended(_) => "ended",
         },
         |row| match row {
-            "signed request" => {
-                vec![Event::Used { now: at(NOW), idle: at(NOW + 11), need: Need::Either }]
-            }
+            // The last second of the idle time, and the one after it.
+            "signed request" => [NOW + 10, NOW + 11]
+                .map(|now| Event::Used { now: at(now), idle: at(now + 10), need: Need::Either })
+                .into(),
             "logoff" => vec![Event::Logoff],
             "new logon of the same certificate" => vec![Event::End(Reason::NewLogon)],
-            "idle time passed" => vec![Event::Looked { now: at(NOW + 11) }],
-            "absolute time passed" => vec![Event::Looked { now: at(NOW + 61) }],
             "certificate superseded: its order completed" => {
                 vec![Event::End(Reason::OrderCompleted)]
             }
@@ -305,7 +290,7 @@ fn every_cell_of_the_session_table_is_what_the_session_machine_does() {
             _ => Vec::new(),
         },
         Session::step,
-        |cell, state, event, _, _| {
+        |cell, state, event, word, _| {
             let after = state.step(event).map_or_else(|refused| refused.state, |s| s.state);
             match (state, after) {
                 (Session::Active(_), Session::Ended(Ended { reason })) => {
@@ -313,25 +298,20 @@ fn every_cell_of_the_session_table_is_what_the_session_machine_does() {
                     assert!(cell.text.contains(&written), "{}: {written}", cell.event);
                 }
                 (Session::Active(before), Session::Active(after)) => {
-                    assert!(after.idle > before.idle, "{}: idle begins anew", cell.event);
+                    let anew = after.idle > before.idle;
+                    assert_eq!(anew, word == "=", "{}: idle begins anew", cell.event);
                 }
                 (Session::Ended(_), after) => assert_eq!(after, state, "the first reason stays"),
             }
         },
     );
-    assert_eq!(cells, 9 * 2);
+    assert_eq!(cells, 7 * 2);
 }
 
 #[test]
 fn every_cell_of_the_reissue_table_is_what_the_reissue_machine_does() {
     use reissue::{Effect, Event};
-    let mut states = vec![
-        Reissue::Completed,
-        Reissue::Failed,
-        Reissue::Canceled,
-        Reissue::Voided,
-        Reissue::Expired,
-    ];
+    let mut states = vec![Reissue::Completed, Reissue::Failed, Reissue::Canceled, Reissue::Voided];
     for revocation in [Revocation::AtOnce, Revocation::AtConfirmation] {
         states.push(Reissue::Pending(Pending { expires: at(NOW), revocation }));
         states.push(Reissue::Redeemed(Redeemed { revocation }));
@@ -346,25 +326,25 @@ fn every_cell_of_the_reissue_table_is_what_the_reissue_machine_does() {
             Reissue::Failed => "failed",
             Reissue::Canceled => "canceled",
             Reissue::Voided => "voided",
-            Reissue::Expired => "expired",
         },
         |row| match row {
             "enrollment, key of its order" => vec![Event::RedeemAgain],
-            "enrollment, new key" => vec![Event::Redeem { now: at(NOW) }],
+            "enrollment, new key" => {
+                [NOW, NOW + 1].map(|now| Event::Redeem { now: at(now) }).into()
+            }
             "its order completed" => vec![Event::OrderCompleted],
             "its order became invalid otherwise" => vec![Event::OrderInvalid],
-            "cancel" => vec![Event::Cancel],
+            "cancel" => [NOW, NOW + 1].map(|now| Event::Cancel { now: at(now) }).into(),
             "newer reissue of the subject" => vec![Event::Void],
-            "`expires` passed" => vec![Event::Looked { now: at(NOW + 1) }],
             _ => Vec::new(),
         },
         Reissue::step,
-        |cell, _, _, _, effects| {
+        |cell, _, _, word, effects| {
             let ends = cell.text.contains("its order: subject reissued");
             assert_eq!(effects.contains(&Effect::EndOwnOrder), ends, "{}", cell.event);
-            let creates = cell.text.contains("create the order");
+            let creates = cell.text.contains("create the order") && word == "redeemed";
             assert_eq!(effects.contains(&Effect::PlaceOrder), creates, "{}", cell.event);
         },
     );
-    assert_eq!(cells, 7 * 7);
+    assert_eq!(cells, 6 * 6);
 }

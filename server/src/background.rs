@@ -1,5 +1,5 @@
-//! What a bank does while nobody asks: orders of a slow CA are taken up, what time has ended is
-//! written down, the CRL is kept fresh.
+//! What a bank does while nobody asks: orders of a slow CA are taken up, sessions that are long over
+//! are forgotten, the CRL is kept fresh.
 //!
 //! Nothing that a request is answered depends on these: they only make sure that it happens without
 //! a request, too.
@@ -15,20 +15,15 @@ use crate::http::Shutdown;
 use crate::{issue, publish};
 
 const TAKE_UP_EVERY: Duration = Duration::from_secs(1);
-const EXPIRE_EVERY: Duration = Duration::from_mins(1);
 /// A revocation reaches whoever asks for the CRL at once, since it is made anew for them; this is
 /// for the backups and for half of its life.
 const PUBLISH_EVERY: Duration = Duration::from_mins(1);
-
-/// How many sessions, certificates and reissues are ended in one transaction.
-const BATCH: u32 = 500;
 
 /// Begins to, until shutdown is asked for.
 pub fn spawn(bank: &Arc<Bank>, shutdown: &Shutdown) -> Vec<JoinHandle<()>> {
     let bank = || Arc::clone(bank);
     vec![
         tokio::spawn(every(TAKE_UP_EVERY, shutdown.clone(), bank(), take_up)),
-        tokio::spawn(every(EXPIRE_EVERY, shutdown.clone(), bank(), expire)),
         tokio::spawn(every(PUBLISH_EVERY, shutdown.clone(), bank(), publish)),
     ]
 }
@@ -54,18 +49,6 @@ async fn every(
 async fn take_up(bank: &Bank) {
     if let Err(error) = issue::take_up(bank).await {
         tracing::error!(?error, "orders in processing cannot be taken up");
-    }
-}
-
-async fn expire(bank: &Bank) {
-    loop {
-        match bank.store.expire(BATCH, bank.clock.now()).await {
-            // The batch counts each kind for itself: less than one batch in all means that no kind
-            // has more.
-            Ok(ended) if ended >= BATCH => tracing::debug!(ended, "ended by time, and more wait"),
-            Ok(_) => return,
-            Err(error) => return tracing::error!(?error, "what time has ended cannot be written"),
-        }
     }
 }
 

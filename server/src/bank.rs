@@ -27,7 +27,7 @@ use crate::policy::Policy;
 use crate::reply::{Reply, header};
 use crate::request::Parsed;
 use crate::route::Route;
-use crate::store::Store;
+use crate::registry::Registry;
 use crate::urls::Urls;
 use crate::watch::Metrics;
 
@@ -40,7 +40,7 @@ pub struct Bank {
     /// Its time.
     pub clock: Arc<dyn Clock>,
     /// Its memory.
-    pub store: Arc<dyn Store>,
+    pub registry: Arc<Registry>,
     /// Its CA.
     pub issuer: Arc<dyn Issuer>,
     /// Its word on the end of orders.

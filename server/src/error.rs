@@ -15,8 +15,10 @@ use crate::pin::PinError;
 use crate::policy::Policy;
 use crate::reply::Reply;
 use crate::route::Route;
-use crate::store::row::Holder;
-use crate::store::{Failure, Refused, StoreError};
+use crate::rule::row::Holder;
+use crate::registry::Failure;
+use crate::rule::refused::Refused;
+use crate::store::StoreError;
 use crate::urls::Urls;
 
 /// How long to wait where nothing better is known.
@@ -393,11 +395,11 @@ impl From<PinError> for Error {
 
 impl Holder {
     /// The refusal of a request that this certificate signed, with what its token tells.
-    pub fn refused(&self, token: Token) -> Error {
+    pub fn refused(&self, token: Token, now: Time) -> Error {
         let role = self.subject.role;
         match token {
             Token::CertificateRevoked => {
-                Refused::CertificateRevoked { role, predecessor: self.predecessor.clone() }.into()
+                Refused::CertificateRevoked { role, predecessor: self.predecessor_at(now) }.into()
             }
             Token::CertificateSuperseded => {
                 Refused::CertificateSuperseded { successor: self.successor.clone() }.into()

@@ -12,9 +12,9 @@ use crate::bank::Bank;
 use crate::ca::{Answer, Basis, Customer, ToBeSigned, Validity};
 use crate::error::Error;
 use crate::mischief::Prank;
-use crate::store::Failure;
-use crate::store::change::{Delivery, Reserve, Signed};
-use crate::store::row::{OrderRow, Origin, Reserved, SubjectRow};
+use crate::registry::Failure;
+use crate::rule::command::{Delivery, Reserve, Signed};
+use crate::rule::row::{OrderRow, Origin, Reserved, SubjectRow};
 
 /// What clients are told while an order is `processing`.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -68,16 +68,16 @@ fn prepare(bank: &Bank, applicant: &Applicant<'_>, now: Time) -> Result<ToBeSign
 
 /// Asks the CA for the certificate of an order in `processing`, once. What comes of it is stored; what does not come is
 /// asked for again by [`take_up`].
-pub async fn ask(bank: &Bank, order: OrderRow, now: Time) -> Result<OrderRow, Error> {
-    let Some(reserved) = reserve(bank, &order, now).await? else {
-        return Ok(bank.store.order(order.id).await?.unwrap_or(order));
+pub async fn ask(bank: &Bank, order: OrderRow, csr: &[u8], now: Time) -> Result<OrderRow, Error> {
+    let Some(reserved) = reserve(bank, &order, csr, now).await? else {
+        return Ok(bank.registry.order(order.id).await?.unwrap_or(order));
     };
     hand_in(bank, order, reserved, now).await
 }
 
 /// The same for an order that was just accepted: it is not refused any more, whatever the CA says now (ORD-12).
-pub async fn try_now(bank: &Bank, order: OrderRow, now: Time) -> OrderRow {
-    match ask(bank, order.clone(), now).await {
+pub async fn try_now(bank: &Bank, order: OrderRow, csr: &[u8], now: Time) -> OrderRow {
+    match ask(bank, order.clone(), csr, now).await {
         Ok(order) => order,
         Err(error) => {
             tracing::error!(order = %order.id, ?error, "not issued yet");
@@ -87,10 +87,15 @@ pub async fn try_now(bank: &Bank, order: OrderRow, now: Time) -> OrderRow {
 }
 
 /// Serial and bytes are stored before anybody signs them, so that a crash in between signs the same bytes again.
-async fn reserve(bank: &Bank, order: &OrderRow, now: Time) -> Result<Option<Reserved>, Error> {
-    let subject = bank.store.subject(order.subject).await?;
+async fn reserve(
+    bank: &Bank,
+    order: &OrderRow,
+    csr: &[u8],
+    now: Time,
+) -> Result<Option<Reserved>, Error> {
+    let subject = bank.registry.subject(order.subject).await?;
     let subject = subject.ok_or_else(|| registry(format!("order {} has no subject", order.id)))?;
-    let csr = Csr::from_der_of(&bank.policy.key_types, &order.csr, bank.verifier)?;
+    let csr = Csr::from_der_of(&bank.policy.key_types, csr, bank.verifier)?;
     let basis = match &order.origin {
         Origin::Renewal { not_after, .. } => Basis::Renewal { predecessor: *not_after },
         Origin::Enrollment { .. } => Basis::Enrollment,
@@ -98,7 +103,7 @@ async fn reserve(bank: &Bank, order: &OrderRow, now: Time) -> Result<Option<Rese
     let to_be_signed = prepare(bank, &Applicant { subject: &subject, key: csr.key(), basis }, now)?;
     let reserved =
         Reserved { serial: to_be_signed.serial().to_vec(), tbs: to_be_signed.tbs().to_vec() };
-    match bank.store.reserve_signing(Reserve { order: order.id, reserved }, now).await {
+    match bank.registry.reserve_signing(Reserve { order: order.id, reserved }, now).await {
         Ok(stored) => Ok(Some(stored)),
         // It ended meanwhile.
         Err(Failure::Refused(_)) => Ok(None),
@@ -116,7 +121,7 @@ async fn hand_in(
     match bank.issuer.issue(&request).await {
         Answer::Issued(certificate) => {
             let signed = Signed { certificate: *certificate };
-            let delivery = bank.store.issued(order.id, signed, bank.clock.now()).await?;
+            let delivery = bank.registry.issued(order.id, signed, bank.clock.now()).await?;
             Ok(match delivery {
                 Delivery::Stored(order) => {
                     bank.metrics.certificate_issued();
@@ -133,7 +138,7 @@ async fn hand_in(
         Answer::Pending { .. } => Ok(order),
         Answer::Refused { reason } => {
             tracing::error!(order = %order.id, %reason, "the CA refused for good");
-            let order = bank.store.issue_failed(order.id, reason, now).await?;
+            let order = bank.registry.issue_failed(order.id, reason, now).await?;
             bank.metrics.order_transition("processing", order.state.status().as_str());
             Ok(order)
         }
@@ -146,14 +151,13 @@ async fn hand_in(
 /// Cancel-safe: what was not stored is asked for again when the lease has run out.
 pub async fn take_up(bank: &Bank) -> Result<usize, Error> {
     let now = bank.clock.now();
-    let lease = now.checked_add(LEASE).unwrap_or(now);
-    let unfinished = bank.store.unfinished_orders(ROUND, lease, now).await?;
+    let unfinished = bank.registry.unfinished_orders(ROUND, LEASE, now).await?;
     let count = unfinished.len();
     for found in unfinished {
         let id = found.order.id;
         let asked = match found.reserved {
             Some(reserved) => hand_in(bank, found.order, reserved, now).await,
-            None => ask(bank, found.order, now).await,
+            None => ask(bank, found.order, &found.csr, now).await,
         };
         match asked {
             Ok(order) if order.state.status() == Status::Processing => {

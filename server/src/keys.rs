@@ -6,9 +6,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use koshin_protocol::jwk::PublicKey;
 
 use crate::error::Error;
+use crate::registry::Registry;
 use crate::request::key_of;
-use crate::store::id::Fingerprint;
-use crate::store::row::CertificateRow;
+use crate::id::Fingerprint;
+use crate::rule::row::CertificateRow;
 
 /// How many keys are kept; about 10 MB of RSA keys at worst.
 const KEPT: usize = 16_384;
@@ -25,7 +26,11 @@ impl Keys {
     ///
     /// # Errors
     /// The registry holds bytes that are no certificate.
-    pub fn of(&self, certificate: &CertificateRow) -> Result<Arc<PublicKey>, Error> {
+    pub async fn of(
+        &self,
+        certificate: &CertificateRow,
+        registry: &Registry,
+    ) -> Result<Arc<PublicKey>, Error> {
         let fingerprint = certificate.fingerprint;
         let found = {
             let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
@@ -34,7 +39,7 @@ impl Keys {
         if let Some(key) = found {
             return Ok(key);
         }
-        let key = Arc::new(key_of(&certificate.der)?);
+        let key = Arc::new(key_of(&registry.der(certificate.number).await?)?);
         self.insert(fingerprint, &key);
         Ok(key)
     }

@@ -28,6 +28,10 @@ pub mod mischief;
 pub mod watch;
 
 pub mod audit;
+pub mod id;
+pub mod latest_crl;
+pub mod registry;
+pub mod rule;
 pub mod store;
 
 pub mod bank;

@@ -14,8 +14,9 @@ use zeroize::Zeroizing;
 
 use crate::pin::{PinError, PinHash, Pins};
 use crate::policy::Argon2idCost;
-use crate::store::change::Actor;
-use crate::store::{Failure, Store, StoreError};
+use crate::rule::command::Actor;
+use crate::registry::{Failure, Registry};
+use crate::store::StoreError;
 
 /// The cost of a credential's hash. It has 256 random bits; the cost is for those who steal hashes
 /// and hope for a weak source of randomness.
@@ -28,11 +29,11 @@ pub struct Operator(OperatorName);
 impl Operator {
     /// Looks whether the credential is the operator's.
     pub async fn authenticate(
-        store: &dyn Store,
+        registry: &Registry,
         name: OperatorName,
         credential: &Credential,
     ) -> Result<Self, NotAuthenticated> {
-        let stored = store.operator_credential(name.as_str()).await?;
+        let stored = registry.operator_credential(name.as_str()).await?;
         Self::check(name, credential, stored.as_deref()).await
     }
 
@@ -65,7 +66,7 @@ impl Operator {
 /// Adds an operator with a new credential, which is the answer and is kept nowhere. `by` is `None`
 /// for the very first one only; the store refuses it later.
 pub async fn add(
-    store: &dyn Store,
+    registry: &Registry,
     name: &OperatorName,
     by: Option<&Operator>,
     now: Time,
@@ -74,7 +75,7 @@ pub async fn add(
     let hash = hasher()?.hash(credential.as_secret()).await?;
     let by = by.map_or(Actor::Bank, Operator::actor);
     let name = name.as_str().to_owned();
-    store.add_operator(name, hash.as_phc().to_owned(), by, now).await?;
+    registry.add_operator(name, hash.as_phc().to_owned(), by, now).await?;
     Ok(credential)
 }
 

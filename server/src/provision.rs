@@ -24,9 +24,10 @@ use zeroize::Zeroizing;
 
 use crate::bank::Bank;
 use crate::ca::{Answer as Issued, Customer, Validity};
-use crate::store::change::{Actor, Import, ImportOutcome, ImportRefused, NewContract, PinCheck};
-use crate::store::id::{ContractId, SubjectId};
-use crate::store::{Failure, StoreError};
+use crate::rule::command::{Actor, Import, ImportOutcome, ImportRefused, NewContract, PinCheck};
+use crate::id::{ContractId, SubjectId};
+use crate::registry::Failure;
+use crate::store::StoreError;
 
 /// What is to be made.
 #[derive(Debug, Clone, Deserialize)]
@@ -181,7 +182,7 @@ async fn make(bank: &Bank, request: &Request) -> Result<Made, Stop> {
     register(bank, Import { certificate, contract, subject: id, role: request.role }).await?;
     if let Some(hash) = hash {
         let hash = hash.as_phc().to_owned();
-        bank.store
+        bank.registry
             .set_pin_hash(id, hash, PinCheck::NotAsked, Actor::Bank, bank.clock.now())
             .await?;
     }
@@ -201,14 +202,14 @@ async fn contract(bank: &Bank, label: Option<&str>) -> Result<ContractId, Stop> 
         }
     };
     let name = label.map_or_else(|| id.to_string(), ToOwned::to_owned);
-    bank.store.add_contract(NewContract { id, name }, Actor::Bank, bank.clock.now()).await?;
+    bank.registry.add_contract(NewContract { id, name }, Actor::Bank, bank.clock.now()).await?;
     Ok(id)
 }
 
 /// As an import. One that has expired is taken in as of the last second in which it could be.
 async fn register(bank: &Bank, import: Import) -> Result<(), Stop> {
     let as_of = bank.clock.now().min(import.certificate.not_after());
-    let outcomes = bank.store.import_certificates(vec![import], false, Actor::Bank, as_of).await?;
+    let outcomes = bank.registry.import_certificates(vec![import], false, Actor::Bank, as_of).await?;
     match outcomes.first() {
         Some(ImportOutcome::Imported { .. }) => Ok(()),
         Some(ImportOutcome::Refused(refused)) => Err(cannot(refused)),

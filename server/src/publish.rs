@@ -6,7 +6,7 @@ use crate::bank::Bank;
 use crate::ca::{Crl, Entry, Reason};
 use crate::error::Error;
 use crate::policy::Predecessor;
-use crate::store::row::{CrlRow, RevocationRow};
+use crate::store::crl::{CrlRow, RevocationRow};
 
 /// The CRL of the bank's issuer, as it is now.
 ///
@@ -15,27 +15,29 @@ pub async fn newest(bank: &Bank) -> Result<Vec<u8>, Error> {
     let now = bank.clock.now();
     let issuer =
         bank.issuer.authority().certificate().subject_key_id().unwrap_or_default().to_vec();
+    let store = bank.registry.store();
     let revoked = listed(bank, issuer.clone(), now).await?;
-    if let Some(kept) = bank.store.latest_crl(issuer.clone()).await?
+    if let Some(kept) = store.latest_crl(issuer.clone()).await?
         && is_fresh(bank, &kept, &revoked, now)
     {
         return Ok(kept.der);
     }
-    let number = bank.store.next_crl_number(issuer.clone(), now).await?;
+    let number = store.next_crl_number(issuer.clone()).await?;
     let der = sign(bank, number, &revoked, now).await?;
     let row = CrlRow { number, published: now, der: der.clone() };
-    bank.store.publish_crl(issuer, row).await?;
+    store.publish_crl(issuer, row).await?;
     tracing::info!(number, entries = revoked.len(), "CRL published");
     Ok(der)
 }
 
 /// Everything revoked, and the superseded certificates that policy lists (SPEC.md 6.6).
 async fn listed(bank: &Bank, issuer: Vec<u8>, now: Time) -> Result<Vec<RevocationRow>, Error> {
-    let mut listed = bank.store.revocations(issuer.clone(), now).await?;
+    let store = bank.registry.store();
+    let mut listed = store.revocations(issuer.clone(), now).await?;
     if bank.policy.predecessor == Predecessor::UntilExpiry {
         return Ok(listed);
     }
-    for row in bank.store.superseded(issuer, now).await? {
+    for row in store.superseded(issuer, now).await? {
         if let Some(from) = bank.policy.superseded_listed_from(row.confirmed)
             && from <= now
         {

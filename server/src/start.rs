@@ -40,6 +40,7 @@ use crate::nonce::Nonces;
 use crate::pin::{PinError, Pins};
 use crate::provision::{self, Answer, ProvisionError, Request};
 use crate::route::Route;
+use crate::registry::Registry;
 use crate::store::StoreError;
 use crate::store::sqlite::Sqlite;
 use crate::urls::Urls;
@@ -238,7 +239,7 @@ pub fn assemble(
         policy: config.policy.clone(),
         urls: Urls::new(&config.public_origin),
         clock,
-        store: Arc::clone(store) as _,
+        registry: Arc::new(Registry::new(Arc::clone(store) as _)),
         root_crl: Some((embedded.root_id(), root_crl)),
         issuer: embedded,
         receipts,

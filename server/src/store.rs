@@ -1,62 +1,39 @@
-//! The bank's memory. Each method is one atomic transition; nobody outside reads, thinks and writes
-//! back across two (SPEC.md 10; the invariants hold at every commit).
+//! The bank's memory: loads, commits and scans. It knows no rule.
 //!
-//! [`sqlite::Sqlite`] keeps everything in one file beside the bank. Another database fits beside it,
-//! since no method shows which one it is: ids and times come in, rows and refusals come out.
+//! A subject is loaded whole and written whole ([`crate::rule::subject::Subject`]); a commit says which version of it was
+//! judged, and is refused as a [`Committed::Conflict`] if that is not the newest any more. What must be unique in the
+//! whole bank, the [`Name`]s, is unique here. [`crate::registry::Registry`] loads, judges and commits.
 //!
-//! Every write that changes a state appends its audit record in the same transaction, and answers only
-//! when the commit is durable. A refused write changes nothing, with one exception that says so:
-//! [`Store::issued`].
-//!
-//! Dropping the future of a write before it is ready does not undo it.
+//! A commit answers only when it is durable, and its audit record with it. Dropping its future before it is ready does
+//! not undo it.
 
-pub mod change;
-pub mod id;
-pub mod latest_crl;
-mod refused;
-pub mod row;
+pub mod crl;
+pub mod ids;
 pub mod sqlite;
 
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
 
-use koshin_protocol::cert_id::CertId;
-use koshin_protocol::jwk::Thumbprint;
 use koshin_protocol::time::Time;
 use thiserror::Error;
 
-use crate::audit::{AuditRecord, Chain, Head};
-use change::{
-    Actor, Attempt, Confirm, Delivery, Enroll, Import, ImportOutcome, LogOn, LoggedOn, NewContract,
-    NewReissue, NewRequest, NewSubject, PinCheck, PlaceOrder, Placed, Reserve, Revoke, Signed,
-    Undo,
-};
-use id::{ContractId, Fingerprint, OrderId, ReissueId, RequestId, SessionId, SubjectId};
-pub use refused::{OperatorRefused, OrderRefused, Refused};
-use row::{
-    ActiveSession, ContractLine, ContractRow, CrlRow, Holder, ImportedRevocation, Integrity,
-    OperatorRow, OrderRow, ReissueRow, RequestRow, Reserved, RevocationRow, SubjectRow,
-    SupersededRow, Unfinished,
-};
+use crate::audit::{AuditRecord, Chain, Entry, Head};
+use crate::id::{ContractId, OrderId, RequestId};
+use crate::rule::subject::{Chapter, Subject};
+use crate::rule::transition::Rows;
+use crate::rule::{Known, Name};
+pub use contract::{Approval, Contract, Operator, Request, Staff};
+use crl::{CrlRow, ImportedRevocation, RevocationRow, SupersededRow};
 
-/// How many wrong PINs in a row lock it.
-pub const PIN_ATTEMPTS: u32 = 5;
+mod contract;
 
 /// What a read answers.
 pub type Read<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// What a write answers, once it is durable.
-pub type Write<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
-
-/// Why a write did not happen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// The rules forbid it.
-    Refused(Box<Refused>),
-    /// The store could not. Whether it happened is not known to the requester, who asks again.
-    Fault(StoreError),
-}
+pub type Write<'a, T> = Read<'a, T>;
 
 /// A fault of the store itself.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -70,18 +47,27 @@ pub enum StoreError {
     /// A change panicked and was undone.
     #[error("a change panicked and was undone")]
     Panicked,
-    /// The writer has stopped, after a disk error or because the store is being closed: nothing more
-    /// is accepted until the bank starts again.
+    /// The writer has stopped, after a disk error or because the store is being closed: nothing more is accepted until
+    /// the bank starts again.
     #[error("the store has stopped writing; see the log, then start the bank again")]
     Stopped,
+    /// A subject is changed by others again and again.
+    #[error("the subject is being changed by others all the time")]
+    Contended,
     /// The file is of a newer version of this program.
     #[error("the database has schema version {found}, this program knows {known} at most")]
-    Newer {
+    Version {
         /// The file's.
         found: u32,
         /// The newest that is known.
         known: u32,
     },
+    /// The file is another program's, or of Koshin before its first release.
+    #[error(
+        "this is not a database of this program: one of before the first release cannot be taken over, \
+         so make a new bank and import the certificates again"
+    )]
+    Foreign,
     /// The file is a backup: it may not know of revocations that were published since.
     #[error("this is a backup; restore it first, with the latest CRL and the exported audit heads")]
     Backup,
@@ -95,242 +81,188 @@ pub enum StoreError {
     },
 }
 
+/// A subject as it is in the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// Its row.
+    pub number: u64,
+    /// How often it was written.
+    pub version: u64,
+    /// The subject, and whether its contract is disabled.
+    pub known: Known,
+}
+
+/// What finds a subject.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Its row.
+    Number(u64),
+    /// A name that it took.
+    Name(Name),
+}
+
+/// What is written in one commit, with one audit entry: one object changes its version, rows are added beside it.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// What is written.
+    pub put: Put,
+    /// What must still hold for it.
+    pub holds: Vec<Holds>,
+    /// What the audit says of it.
+    pub entry: Entry,
+    /// The bank's time.
+    pub now: Time,
+}
+
+/// An object with its new content.
+#[derive(Clone, Debug)]
+pub enum Put {
+    /// A subject.
+    Subject(Box<PutSubject>),
+    /// A contract; `expected` is the version that was judged, 0 for a new one.
+    Contract {
+        /// It.
+        contract: Contract,
+        /// The version that it replaces.
+        expected: u64,
+    },
+    /// The list of operators.
+    Staff {
+        /// All of them.
+        staff: Staff,
+        /// The version that it replaces.
+        expected: u64,
+    },
+    /// A request that waits for a checker.
+    Request(Request),
+    /// Nothing but the audit entry.
+    Nothing,
+}
+
+/// A subject with its new content, and what is added beside it.
+#[derive(Clone, Debug)]
+pub struct PutSubject {
+    /// Its row.
+    pub number: u64,
+    /// The version that was judged; 0 for a new subject.
+    pub expected: u64,
+    /// It.
+    pub subject: Subject,
+    /// A chapter of what has ended, and its number.
+    pub chapter: Option<(u64, Chapter)>,
+    /// Rows that it adds.
+    pub rows: Rows,
+    /// Whether it has an order to be issued, where that changed.
+    pub waiting: Option<Option<OrderId>>,
+    /// A request that is approved by this.
+    pub approved: Option<Request>,
+}
+
+/// A condition of a commit besides the version of what it writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// A subject still has this version: the administrator whose word it is.
+    Subject {
+        /// Its row.
+        number: u64,
+        /// The version.
+        version: u64,
+    },
+    /// The list of operators still has this version.
+    Staff(u64),
+    /// The contract exists.
+    Contract(ContractId),
+}
+
+/// What became of a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Committed {
+    /// It is durable.
+    Done,
+    /// A version is not the newest any more: load and judge again.
+    Conflict,
+    /// A name is another's.
+    Taken(Name),
+}
+
 /// Everything that the bank remembers.
 pub trait Store: Send + Sync {
-    /// The certificate with this fingerprint, and all that an authentication decides on.
-    fn certificate_by_fingerprint(&self, fingerprint: Fingerprint) -> Read<'_, Option<Holder>>;
-
-    /// The certificate with this certID, likewise.
-    fn certificate(&self, certificate: &CertId) -> Read<'_, Option<Holder>>;
-
-    /// The session, if it has not ended. Counts as no use of it: see [`Store::touch_session`].
-    fn session(&self, session: SessionId, now: Time) -> Read<'_, Option<ActiveSession>>;
-
-    /// Begins the session's idle time anew. Takes effect at once and becomes durable with a later
-    /// commit: a crash may let a session end early, never late.
-    fn touch_session(&self, session: SessionId, now: Time);
-
-    /// The order.
-    fn order(&self, order: OrderId) -> Read<'_, Option<OrderRow>>;
-
-    /// The order whose CSR has this key.
-    fn order_by_key(&self, key: Thumbprint) -> Read<'_, Option<OrderRow>>;
-
-    /// The contract's status page, of all its subjects or of one.
-    fn contract(
-        &self,
-        contract: ContractId,
-        only: Option<SubjectId>,
-    ) -> Read<'_, Option<ContractRow>>;
-
-    /// Every contract, by name.
-    fn contracts(&self) -> Read<'_, Vec<ContractLine>>;
+    /// What makes ids that name their subject.
+    fn ids(&self) -> Arc<ids::Ids>;
 
     /// A subject.
-    fn subject(&self, subject: SubjectId) -> Read<'_, Option<SubjectRow>>;
+    fn load(&self, by: By) -> Read<'_, Option<Loaded>>;
 
-    /// A subject by the DER of its name.
-    fn subject_by_name(&self, name_der: Vec<u8>) -> Read<'_, Option<SubjectRow>>;
+    /// Up to `limit` subjects of a contract whose row is above `after`, in the order of their rows.
+    fn subjects(&self, contract: ContractId, after: u64, limit: u32) -> Read<'_, Vec<Loaded>>;
 
-    /// A reissue. Its `expires` is not compared with any clock here.
-    fn reissue(&self, reissue: ReissueId) -> Read<'_, Option<ReissueRow>>;
+    /// Up to `limit` subjects with an order to be issued.
+    fn waiting(&self, limit: u32) -> Read<'_, Vec<(u64, OrderId)>>;
 
-    /// The operators' requests for reissues that wait for a checker, oldest first.
-    fn requests(&self) -> Read<'_, Vec<RequestRow>>;
+    /// A chapter of what has ended of a subject.
+    fn chapter(&self, number: u64) -> Read<'_, Option<Chapter>>;
 
-    /// What the CRL of the issuer with this key identifier (first part of its certIDs) lists:
-    /// everything revoked that had not expired at `unexpired_at`.
+    /// The DER of a certificate.
+    fn certificate(&self, number: u64) -> Read<'_, Option<Arc<[u8]>>>;
+
+    /// A contract with its version.
+    fn contract(&self, id: ContractId) -> Read<'_, Option<(Contract, u64)>>;
+
+    /// Every contract, by name, with how many subjects it has.
+    fn contracts(&self) -> Read<'_, Vec<(Contract, u64)>>;
+
+    /// The operators, and the list's version.
+    fn staff(&self) -> Read<'_, (Staff, u64)>;
+
+    /// A request.
+    fn request(&self, id: RequestId) -> Read<'_, Option<Request>>;
+
+    /// The requests that wait for a checker, oldest first.
+    fn requests(&self) -> Read<'_, Vec<Request>>;
+
+    /// What the CRL of the issuer with this key identifier (first part of its certIDs) lists: everything revoked that had
+    /// not expired at `unexpired_at`.
     fn revocations(&self, issuer: Vec<u8>, unexpired_at: Time) -> Read<'_, Vec<RevocationRow>>;
 
     /// What was revoked, had not expired at `unexpired_at`, and was imported.
     fn imported_revocations(&self, unexpired_at: Time) -> Read<'_, Vec<ImportedRevocation>>;
 
-    /// The issuer's certificates that were superseded, had not expired at `now`, and cannot be restored any more: what
-    /// policy may have the CRL list besides.
+    /// The issuer's certificates that were superseded, had not expired at `now`, and cannot be restored any more.
     fn superseded(&self, issuer: Vec<u8>, now: Time) -> Read<'_, Vec<SupersededRow>>;
 
     /// The CRL last published for the issuer.
     fn latest_crl(&self, issuer: Vec<u8>) -> Read<'_, Option<CrlRow>>;
 
-    /// Every operator, by name.
-    fn operators(&self) -> Read<'_, Vec<OperatorRow>>;
-
-    /// The hash of an enabled operator's credential.
-    fn operator_credential(&self, name: &str) -> Read<'_, Option<String>>;
-
-    /// Up to `limit` records of a chain with a sequence number above `after`, in order.
+    /// Up to `limit` audit records of a chain with a sequence number above `after`, in order.
     fn audit(&self, chain: Chain, after: u64, limit: u32) -> Read<'_, Vec<AuditRecord>>;
 
     /// The newest record of each chain.
     fn audit_heads(&self) -> Read<'_, Vec<Head>>;
 
-    /// Checks the whole file. Slow.
+    /// Checks the whole file, and that the registry is what the audit says. Slow.
     fn integrity(&self) -> Read<'_, Integrity>;
 
     /// Writes a consistent copy to a new file while the bank goes on.
     fn backup(&self, path: PathBuf) -> Read<'_, ()>;
 
-    /// Counts a PIN attempt, durably, before its hash is verified: parallel guesses cannot exceed
-    /// [`PIN_ATTEMPTS`]. Refused: `PinLocked`.
-    fn begin_pin_attempt(&self, subject: SubjectId, now: Time) -> Write<'_, Attempt>;
+    /// Takes `count` numbers for rows, the first of which is answered. Numbers are never given twice.
+    fn numbers(&self, count: u32) -> Write<'_, u64>;
 
-    /// Starts the count of wrong PINs anew: the PIN fitted this hash, and the transition that would have
-    /// done so was refused. Changes nothing where another PIN was set meanwhile.
-    fn pin_was_right(&self, subject: SubjectId, hash: String, now: Time) -> Write<'_, ()>;
-
-    /// Logs on: ends the former session of the same certificate. The first logon with an unconfirmed
-    /// successor confirms its order.
-    fn log_on(&self, log_on: LogOn, now: Time) -> Write<'_, LoggedOn>;
-
-    /// Ends the session.
-    fn log_off(&self, session: SessionId, now: Time) -> Write<'_, ()>;
-
-    /// Records that the renewal of the session's certificate is put off.
-    fn defer(&self, session: SessionId, now: Time) -> Write<'_, ActiveSession>;
-
-    /// Places a renewal order. The same key for the same certificate gives the same order.
-    fn place_order(&self, place: PlaceOrder, now: Time) -> Write<'_, Placed>;
-
-    /// Takes up to `limit` orders in `processing` that nobody works on, for this caller to issue
-    /// until `lease`.
-    fn unfinished_orders(&self, limit: u32, lease: Time, now: Time) -> Write<'_, Vec<Unfinished>>;
-
-    /// Stores what a slow CA is about to be asked to sign; the answer is what was stored first and is
-    /// to be signed. Refused once the order is not `processing`.
-    fn reserve_signing(&self, reserve: Reserve, now: Time) -> Write<'_, Reserved>;
-
-    /// Hands in a CA's certificate. Stored if the order is still `processing`, revoked if it ended,
-    /// thrown away if the order has its certificate.
-    fn issued(&self, order: OrderId, signed: Signed, now: Time) -> Write<'_, Delivery>;
-
-    /// The CA refused for good.
-    fn issue_failed(&self, order: OrderId, reason: String, now: Time) -> Write<'_, OrderRow>;
-
-    /// Cancels an open order of the session's subject.
-    fn cancel_order(&self, undo: Undo, now: Time) -> Write<'_, OrderRow>;
-
-    /// Completes the order: the successor is current, the predecessor superseded.
-    fn confirm_order(&self, confirm: Confirm, now: Time) -> Write<'_, OrderRow>;
-
-    /// Goes back to the predecessor, by a recovery session of it.
-    fn roll_back(&self, undo: Undo, now: Time) -> Write<'_, OrderRow>;
-
-    /// Writes down what time alone has ended: certificates, sessions, reissues. Every transition looks
-    /// at the clock itself, so nothing depends on how often this runs. At most `limit` of each; the
-    /// answer is how many there were.
-    fn expire(&self, limit: u32, now: Time) -> Write<'_, u32>;
-
-    /// Opens a reissue. The same id with the same content gives the same one, with `false`.
-    fn open_reissue(
-        &self,
-        reissue: NewReissue,
-        by: Actor,
-        now: Time,
-    ) -> Write<'_, (ReissueRow, bool)>;
-
-    /// Cancels a reissue.
-    fn cancel_reissue(&self, reissue: ReissueId, by: Actor, now: Time) -> Write<'_, ReissueRow>;
-
-    /// Redeems an enrollment code. The same key gives the same order.
-    fn enroll(&self, enroll: Enroll, now: Time) -> Write<'_, Placed>;
-
-    /// Requests a reissue for an administrator, or a first enrollment: the maker.
-    fn request_reissue(
-        &self,
-        request: NewRequest,
-        maker: String,
-        now: Time,
-    ) -> Write<'_, RequestRow>;
-
-    /// Approves a request and opens its reissue: the checker, who is not the maker.
-    fn approve_reissue(
-        &self,
-        request: RequestId,
-        reissue: NewReissue,
-        checker: String,
-        now: Time,
-    ) -> Write<'_, ReissueRow>;
-
-    /// Lets a subject's PIN be tried again.
-    fn unlock(&self, subject: SubjectId, by: Actor, now: Time) -> Write<'_, ()>;
-
-    /// Sets a PIN. With a session, the old one's hash must be the one that was verified.
-    fn set_pin_hash(
-        &self,
-        subject: SubjectId,
-        hash: String,
-        old: PinCheck,
-        by: Actor,
-        now: Time,
-    ) -> Write<'_, ()>;
-
-    /// Revokes a certificate; idempotent. The answer names everything revoked by or before this.
-    fn revoke(&self, revoke: Revoke, by: Actor, now: Time) -> Write<'_, Vec<CertId>>;
+    /// Writes.
+    fn commit(&self, commit: Commit) -> Write<'_, Committed>;
 
     /// Takes the next CRL number of an issuer. Numbers are never given twice.
-    fn next_crl_number(&self, issuer: Vec<u8>, now: Time) -> Write<'_, u64>;
+    fn next_crl_number(&self, issuer: Vec<u8>) -> Write<'_, u64>;
 
     /// Keeps a CRL as the one to hand out, unless a newer one is kept.
     fn publish_crl(&self, issuer: Vec<u8>, crl: CrlRow) -> Write<'_, ()>;
-
-    /// Adds an operator with the hash of a credential.
-    fn add_operator(
-        &self,
-        name: String,
-        credential_hash: String,
-        by: Actor,
-        now: Time,
-    ) -> Write<'_, ()>;
-
-    /// Writes into the audit that somebody called themselves this operator and did not prove it.
-    fn operator_refused(&self, name: String, now: Time) -> Write<'_, ()>;
-
-    /// Disables an operator, for ever: the audit's names stay unambiguous.
-    fn disable_operator(&self, name: String, by: Actor, now: Time) -> Write<'_, ()>;
-
-    /// Adds a contract; the same again changes nothing.
-    fn add_contract(&self, contract: NewContract, by: Actor, now: Time) -> Write<'_, ()>;
-
-    /// Adds a subject.
-    fn add_subject(&self, subject: NewSubject, by: Actor, now: Time) -> Write<'_, SubjectRow>;
-
-    /// Disables or enables a subject. Everything that its certificates sign is refused meanwhile.
-    fn set_subject_disabled(
-        &self,
-        subject: SubjectId,
-        disabled: bool,
-        by: Actor,
-        now: Time,
-    ) -> Write<'_, ()>;
-
-    /// Disables or enables a contract, and with it all its subjects.
-    fn set_contract_disabled(
-        &self,
-        contract: ContractId,
-        disabled: bool,
-        by: Actor,
-        now: Time,
-    ) -> Write<'_, ()>;
-
-    /// Takes in certificates, each for itself; repeatable. A dry run changes nothing and answers the
-    /// same.
-    fn import_certificates(
-        &self,
-        imports: Vec<Import>,
-        dry_run: bool,
-        by: Actor,
-        now: Time,
-    ) -> Write<'_, Vec<ImportOutcome>>;
 }
 
-impl From<Refused> for Failure {
-    fn from(refused: Refused) -> Self {
-        Self::Refused(Box::new(refused))
-    }
-}
-
-impl From<StoreError> for Failure {
-    fn from(fault: StoreError) -> Self {
-        Self::Fault(fault)
-    }
+/// Whether the file is sound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Integrity {
+    /// What the database's own check found; empty if sound.
+    pub findings: Vec<String>,
+    /// The schema's version.
+    pub version: u32,
 }

@@ -9,12 +9,10 @@ use koshin_protocol::notice::{Deferred, Notice};
 use koshin_protocol::order::{Issued, Kind, Order, RollbackRight, Status};
 use koshin_protocol::problem::{Language, Problem, Token};
 use koshin_protocol::receipt::Receipt;
-use koshin_protocol::reissue::{Reissue, Status as ReissueStatus};
+use koshin_protocol::reissue::{Reissue, Status as ReissueStatus, StatusName as ReissueWord};
 use koshin_protocol::renewal_info::Window;
 use koshin_protocol::session::{Access, Session};
-use koshin_protocol::state::certificate::Certificate as CertificateStateMachine;
 use koshin_protocol::state::order::{Cause, Order as OrderState, RollbackRight as Right};
-use koshin_protocol::state::reissue::Reissue as ReissueState;
 use koshin_protocol::subject::{Subject, SubjectName};
 use koshin_protocol::time::Time;
 
@@ -22,7 +20,7 @@ use crate::bank::Bank;
 use crate::error::Error;
 use crate::policy;
 use crate::route::Route;
-use crate::store::row::{
+use crate::rule::row::{
     ActiveSession, CertificateRow, ContractRow, Holder, OrderRow, Origin, Purpose, ReissueRow,
     Role, SubjectRow,
 };
@@ -57,15 +55,11 @@ pub fn session(bank: &Bank, session: &ActiveSession, now: Time) -> Result<Sessio
 /// The notice of a renewal session whose certificate will soon expire (SPEC.md 8.2, 8.3).
 fn notice(bank: &Bank, session: &ActiveSession, now: Time) -> Result<Option<Notice>, Error> {
     let certificate = &session.holder.certificate;
-    let current = matches!(certificate.state, CertificateStateMachine::Current);
+    let current = certificate.shown(now) == CertificateState::Current;
     let reminded = bank.policy.notices(certificate.not_after).any(|time| time <= now);
     let enforced = bank.policy.window(certificate.not_after);
     let open = enforced.contains(now);
-    if session.purpose != Purpose::Renewal
-        || !current
-        || now > certificate.not_after
-        || !(open || reminded)
-    {
+    if session.purpose != Purpose::Renewal || !current || !(open || reminded) {
         return Ok(None);
     }
     let deferred = match (NonZeroU32::new(certificate.deferrals), certificate.deferred_at) {
@@ -104,24 +98,9 @@ fn certificate(row: &CertificateRow, now: Time) -> CertificateEntry {
         cert_id: row.cert_id.clone(),
         not_before: row.not_before,
         not_after: row.not_after,
-        state: certificate_state(row, now),
+        state: row.shown(now),
         successor: None,
         key_store: None,
-    }
-}
-
-/// The state of a certificate at `now`: the registry may not have looked at the clock yet (SPEC.md 10.2).
-pub fn certificate_state(row: &CertificateRow, now: Time) -> CertificateState {
-    let past = now > row.not_after;
-    match row.state {
-        CertificateStateMachine::Superseded => CertificateState::Superseded,
-        CertificateStateMachine::Revoked => CertificateState::Revoked,
-        CertificateStateMachine::Expired => CertificateState::Expired,
-        CertificateStateMachine::Unconfirmed | CertificateStateMachine::Current if past => {
-            CertificateState::Expired
-        }
-        CertificateStateMachine::Unconfirmed => CertificateState::Unconfirmed,
-        CertificateStateMachine::Current => CertificateState::Current,
     }
 }
 
@@ -141,11 +120,12 @@ pub fn contract(
             entry.key_store = key_store.transpose().map_err(registry)?;
             Ok(entry)
         });
-        let current = entry.certificates.iter().find(|listed| {
-            certificate_state(&listed.certificate, now) == CertificateState::Current
-        });
+        let current = entry
+            .certificates
+            .iter()
+            .find(|listed| listed.certificate.shown(now) == CertificateState::Current);
         let shows_reissues = reader.subject.role == Role::Administrator;
-        let reissue = entry.reissue.filter(|_| shows_reissues);
+        let reissue = entry.open_reissue(now).filter(|_| shows_reissues);
         Ok(SubjectEntry {
             id: entry.subject.id.to_string().parse().map_err(registry)?,
             name: name(&entry.subject.name)?,
@@ -235,15 +215,15 @@ fn issued(bank: &Bank, row: &OrderRow) -> Result<Issued, Error> {
     Ok(Issued {
         cert_id: certificate.cert_id.clone(),
         certificate: bank.urls.of(&Route::Certificate(id.clone())),
-        chain: chain(bank, certificate)?,
+        chain: chain(bank, row.der.as_deref().unwrap_or_default())?,
         confirm: bank.urls.of(&Route::Confirm(id)),
     })
 }
 
 /// A certificate with its issuers, without the root.
-pub fn chain(bank: &Bank, certificate: &CertificateRow) -> Result<Chain, Error> {
+pub fn chain(bank: &Bank, certificate: &[u8]) -> Result<Chain, Error> {
     let issuers = bank.issuer.authority().chain().map(|issuer| issuer.der().into());
-    let certificates = std::iter::once(certificate.der.as_ref().into()).chain(issuers).collect();
+    let certificates = std::iter::once(certificate.into()).chain(issuers).collect();
     Chain::new(certificates).map_err(registry)
 }
 
@@ -277,15 +257,14 @@ pub fn reissue(bank: &Bank, row: &ReissueRow, now: Time) -> Result<Reissue, Erro
             Error::Registry(format!("reissue {} is redeemed, and has no order", row.id))
         })
     };
-    let status = match row.state {
-        ReissueState::Pending(_) if now > row.expires => ReissueStatus::Expired,
-        ReissueState::Pending(_) => ReissueStatus::Pending { cancel: cancel() },
-        ReissueState::Redeemed(_) => ReissueStatus::Redeemed { cancel: cancel(), order: needed()? },
-        ReissueState::Completed => ReissueStatus::Completed { order: needed()? },
-        ReissueState::Failed => ReissueStatus::Failed { order: needed()? },
-        ReissueState::Canceled => ReissueStatus::Canceled { order },
-        ReissueState::Voided => ReissueStatus::Voided { order },
-        ReissueState::Expired => ReissueStatus::Expired,
+    let status = match row.state.status(now) {
+        ReissueWord::Pending => ReissueStatus::Pending { cancel: cancel() },
+        ReissueWord::Redeemed => ReissueStatus::Redeemed { cancel: cancel(), order: needed()? },
+        ReissueWord::Completed => ReissueStatus::Completed { order: needed()? },
+        ReissueWord::Failed => ReissueStatus::Failed { order: needed()? },
+        ReissueWord::Canceled => ReissueStatus::Canceled { order },
+        ReissueWord::Voided => ReissueStatus::Voided { order },
+        ReissueWord::Expired => ReissueStatus::Expired,
     };
     Ok(Reissue {
         id: koshin_protocol::reissue::ReissueId::from_bytes(*row.id.as_bytes()),

@@ -132,7 +132,7 @@ async fn customers_renew_once_each_through_every_kind_of_mischief() {
     {
         assert!(metrics.contains(&format!("prank=\"{prank}\"")), "no {prank} in\n{metrics}");
     }
-    audit::verify(&*running.bank().store, None).await.expect("the audit is sound");
+    audit::verify(&**running.bank().registry.store(), None).await.expect("the audit is sound");
     running.shutdown().await;
     let database = Connection::open(folder.path().join("bank/data/koshin.db")).expect("a file");
     let count =

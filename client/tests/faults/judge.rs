@@ -9,7 +9,7 @@ use koshin_protocol::cert_id::CertId;
 use koshin_protocol::certificate::Certificate;
 use koshin_protocol::sign::Signer;
 use koshin_protocol::state::certificate::{Use, Validity};
-use koshin_server::store::row::Holder;
+use koshin_server::rule::row::Holder;
 
 use crate::bank::{Bank, now};
 use crate::customer::Customer;

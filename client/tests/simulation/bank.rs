@@ -228,7 +228,7 @@ async fn background(bank: Rc<Bank>) {
     loop {
         tokio::time::sleep(TICK * 10).await;
         at_once(issue::take_up(&bank)).unwrap();
-        at_once(bank.store.expire(100, bank.clock.now())).unwrap();
+        at_once(bank.store.tidy_up(100, bank.clock.now())).unwrap();
     }
 }
 

@@ -13,8 +13,8 @@ def find(db, name):
 
 
 def state(row, now):
-    """The state of 10.2: what is stored, and `expired` for what was unconfirmed or current."""
-    return machine.certificate(row["state"], "expired") if now > row["not_after"] else row["state"]
+    """The word of 10.5: what is stored, or `expired`, which never is."""
+    return machine.shown(row["state"], now > row["not_after"])
 
 
 def role(db, row):
@@ -60,7 +60,7 @@ def successor(db, row, now):
 
 def revoke(db, row, reason, now, actor, own_order=False):
     """Revokes a certificate, ends its sessions, and ends the orders that it is predecessor or successor of."""
-    if row["state"] == "revoked" or state(row, now) == "expired":
+    if row["state"] == "revoked":
         return
     db.run(
         "UPDATE certificate SET state = 'revoked', revoked_at = ?, reason = ? WHERE cert_id = ?", now, reason, row["cert_id"]
@@ -86,11 +86,11 @@ def _ended_by(db, order, event, now, actor):
 def confirm(db, order, now, actor):
     """CFM-04: the successor becomes current, the predecessor superseded, and its sessions end."""
     before, after = find(db, order["replaces"]), find(db, order["cert_id"])
-    superseded = machine.certificate(state(before, now), "superseded")
+    superseded = machine.certificate(before["state"], "superseded")
     db.run(
         "UPDATE certificate SET state = ?, successor = ? WHERE cert_id = ?", superseded, after["cert_id"], before["cert_id"]
     )
-    db.run("UPDATE certificate SET state = ? WHERE cert_id = ?", machine.certificate(state(after, now), "confirmed"), after["cert_id"])
+    db.run("UPDATE certificate SET state = ? WHERE cert_id = ?", machine.certificate(after["state"], "confirmed"), after["cert_id"])
     end_sessions(db, before["cert_id"], "orderCompleted")
     orders.change(db, order, "completed", now, actor)
 

@@ -1,4 +1,7 @@
-"""The tables of SPEC.md 10.1 to 10.3 as data. The bank asks them for the next state; the vectors of fixtures/state do so, too."""
+"""The tables of SPEC.md 10.1 to 10.3 as data. The bank asks them for the next state; the vectors of fixtures/state do so, too.
+
+Time is no state (10.5): `shown` computes the word for a certificate, and nothing here remembers that something has ended by time.
+"""
 
 from wire.problem import Refused
 
@@ -23,9 +26,6 @@ ORDER = {
         "orderProcessing", "orderNotCompleted", ("rolledBack", ("revokeSuccessor", "endSessionsOfSuccessor", "restorePredecessor")),
         "orderCanceled", "orderInvalid", ("rolledBack", ()),
     ),
-    "predecessorExpired": (
-        ("processing", ()), ("valid", ()), ("completed", ("endRight",)), ("canceled", ()), ("invalid", ()), ("rolledBack", ()),
-    ),
     "predecessorRevoked": (
         ("invalid", ()), ("invalid", ("revokeSuccessor",)), ("completed", ("endRight",)),
         ("canceled", ()), ("invalid", ()), ("rolledBack", ()),
@@ -38,14 +38,12 @@ ORDER = {
     ),
 }
 
-CERTIFICATE_STATES = ("unconfirmed", "current", "superseded", "revoked", "expired")
+CERTIFICATE_STATES = ("unconfirmed", "current", "superseded", "revoked")
 CERTIFICATE = {
-    "confirmed": ("current", "current", Refused("certificateSuperseded", "state"), Refused("certificateRevoked", "state"),
-                  Refused("certificateExpired", "state")),
-    "superseded": (None, "superseded", "superseded", "revoked", "superseded"),
-    "restored": (None, "current", "current", Refused("certificateRevoked", "state"), Refused("certificateExpired", "state")),
-    "revoked": ("revoked", "revoked", "revoked", "revoked", "expired"),
-    "expired": ("expired", "expired", "superseded", "revoked", "expired"),
+    "confirmed": ("current", "current", Refused("certificateSuperseded", "state"), Refused("certificateRevoked", "state")),
+    "superseded": (None, "superseded", "superseded", "revoked"),
+    "restored": (None, "current", "current", Refused("certificateRevoked", "state")),
+    "revoked": ("revoked", "revoked", "revoked", "revoked"),
 }
 
 
@@ -74,6 +72,11 @@ def certificate(state, event):
     return found
 
 
+def shown(state, over):
+    """The word of a certificate entry; `over`: past its notAfter."""
+    return "expired" if over and state in ("unconfirmed", "current") else state
+
+
 def session(status, reason, event):
     """(status, why it ended) after an event of 10.3 other than a signed request: the first reason stays."""
     if status == "ended" and event == "logoff":
@@ -82,13 +85,28 @@ def session(status, reason, event):
 
 
 def run_vector(given):
-    """A vector of fixtures/state: {machine, state, event}."""
-    event = given["event"]
-    if given["machine"] == "certificate":
-        return {"state": certificate(given["state"], event["name"])}
-    if given["machine"] == "session":
-        return _session_vector(given["state"], event)
-    return _order_vector(given["state"], event)
+    """A vector of fixtures/state: {machine, state, event}. What came `earlier` is run first, refused or not."""
+    run = {"certificate": _certificate_vector, "session": _session_vector, "order": _order_vector}[given["machine"]]
+    state = given["state"]
+    if "earlier" in given:
+        try:
+            state = _after(state, run(state, given["earlier"]))
+        except Refused:
+            pass
+    return run(state, given["event"])
+
+
+def _after(state, found):
+    """The state to go on from, of what came of an event."""
+    if isinstance(state, str):
+        return found["state"]
+    return {**state, "status": found["state"], **{name: found[name] for name in ("rollback", "reason") if name in found}}
+
+
+def _certificate_vector(state, event):
+    if event["name"] == "looked":
+        return {"state": state, "shown": shown(state, event["at"] == "secondAfter")}
+    return {"state": certificate(state, event["name"])}
 
 
 def _session_vector(state, event):
@@ -98,15 +116,18 @@ def _session_vector(state, event):
         if event["need"] not in ("either", state["purpose"]):
             raise Refused("sessionPurpose", "signer")
         return {"state": "active"}
-    why = {"idleTimePassed": "idle", "absoluteTimePassed": "absolute"}.get(event["name"], event["name"])
-    status, reason = session(state["status"], state.get("reason"), why)
+    status, reason = session(state["status"], state.get("reason"), event["name"])
     return {"state": status, "reason": reason}
 
 
+# When a rollback comes, and the rights that exist then: until 1000 seconds from now, until now, until a second ago.
+RIGHTS = {"predecessorsLastSecond": ("open", "lastSecond", "over"), None: ("open", "lastSecond"), "secondAfter": ("open",)}
+
+
 def _order_vector(state, event):
-    kind, expired = state.get("kind", "renewal"), state.get("predecessor") == "expired"
+    kind, expired = state.get("kind", "renewal"), event.get("predecessor") == "expired"
     right = state.get("rollback")
-    if event["name"] == "rollback" and state["status"] == "completed" and right != "open" and right != "lastSecond":
+    if event["name"] == "rollback" and state["status"] == "completed" and right not in RIGHTS[event.get("at")]:
         raise Refused("rollbackDisabled" if right == "disabled" else "rollbackEnded", "state")
     after, does = order(state["status"], event["name"], kind, expired)
     found = {"state": after, "does": sorted(set(does) - {"endRight"})}
@@ -119,12 +140,12 @@ def _order_vector(state, event):
         found["rollback"] = "ended" if ended and right != "disabled" else right
     if after == "invalid" and state["status"] in OPEN and kind == "enrollment" and event["name"] == "issueFailed":
         found["does"] = ["failReissue"]
-    if after in OPEN:
-        found["predecessor"] = "expired" if event["name"] == "predecessorExpired" else state.get("predecessor")
     return found
 
 
 def _right_of_completion(kind, expired, event):
     if kind == "enrollment" or event.get("rollbackWithin") is False:
         return "disabled"
-    return "ended" if expired or event.get("final") else "open"
+    if event.get("final"):
+        return "ended"
+    return "over" if expired else "open"

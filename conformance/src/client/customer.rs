@@ -10,8 +10,8 @@ use koshin_protocol::subject::Role;
 use koshin_protocol::time::Time;
 use koshin_server::bank::Bank;
 use koshin_server::provision::{self, Answer, Issuer, Request};
-use koshin_server::store::change::{Actor, Import, ImportOutcome, NewContract, PinCheck};
-use koshin_server::store::id::{ContractId, SubjectId};
+use koshin_server::rule::command::{Actor, Import, ImportOutcome, NewContract, PinCheck};
+use koshin_server::id::{ContractId, SubjectId};
 use zeroize::Zeroizing;
 
 use super::bank::PlayedBank;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use koshin_server::ca::Fault;
-use koshin_server::store::change::{Actor, Revoke};
-use koshin_server::store::row::Reason;
+use koshin_server::rule::command::{Actor, Revoke};
+use koshin_server::rule::row::Reason;
 
 use super::case;
 use super::customer::{Wish, faulty};

@@ -10,7 +10,7 @@ use koshin_protocol::certificate::Certificate;
 use koshin_protocol::jwk::PublicKey;
 use koshin_protocol::sign::Signer;
 use koshin_protocol::state::certificate::Certificate as State;
-use koshin_server::store::row::{CertificateRow, OrderRow};
+use koshin_server::rule::row::{CertificateRow, OrderRow};
 use serde_json::Value;
 
 use super::process::{Ended, within};

@@ -1,4 +1,4 @@
-//! SPEC.md 10.1: every cell of the table of orders that can be reached from outside.
+//! SPEC.md 10.1: every cell of the table of orders that can be reached from outside; and that time changes no order (10.5).
 
 use std::fmt;
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub(super) fn cases() -> Vec<Case<Bank>> {
     cases
 }
 
-/// What happens to an order.
+/// What happens to an order, or only the time that passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Event {
     Cancel,
@@ -112,6 +112,9 @@ fn of((event, status, then): Cell) -> Case<Bank> {
         status.as_str().to_ascii_lowercase()
     );
     let sentence = match then {
+        Then::Same if event == Event::PredecessorExpired => {
+            format!("An order in `{status}` stays as it is after its predecessor's notAfter.")
+        }
         Then::Same => format!("An order in `{status}` stays as it is at the event \"{event}\"."),
         Then::Next(next) => {
             format!("An order in `{status}` becomes `{next}` at the event \"{event}\".")
@@ -130,8 +133,10 @@ fn of((event, status, then): Cell) -> Case<Bank> {
     if event == Event::SubjectReissued {
         needs.push(Need::Full);
     }
+    let shows: &[&str] =
+        if event == Event::PredecessorExpired { &["STA-01"] } else { &["STA-01", "STA-02"] };
     case(slug, sentence)
-        .shows(&["STA-01", "STA-02"])
+        .shows(shows)
         .needs(&needs)
         .run(move |bank: Bank| happens(bank, event, status, then))
 }

@@ -1,4 +1,5 @@
-//! SPEC.md 10.2 and 10.3: the cells of certificates and sessions that can be reached from outside.
+//! SPEC.md 10.2 and 10.3: the cells of certificates and sessions that can be reached from outside; and what is shown of
+//! certificates by time (10.5).
 
 use koshin_protocol::certificate_entry::CertificateState;
 use koshin_protocol::order::StatusName;
@@ -17,6 +18,7 @@ use crate::case::{Case, Need, Outcome, Stop, ensure};
 pub(super) fn cases() -> Vec<Case<Bank>> {
     let mut cases = revoked();
     cases.extend(expired());
+    cases.push(shown_expired());
     cases.push(one_current());
     cases.extend(sessions());
     cases
@@ -47,12 +49,10 @@ fn revoked() -> Vec<Case<Bank>> {
             }
             bank.revoke_by(&by, &pair, false).await?;
             bank.refused_logon(&pair, Token::CertificateRevoked).await?;
-            // A contract may leave out what is past its notAfter.
-            match bank.shown(&by, &pair.cert_id()).await? {
-                None if state == CertificateState::Expired => Ok(()),
-                Some(CertificateState::Revoked) => Ok(()),
-                other => Err(Stop::fail("the certificate `revoked`", format_args!("{other:?}"))),
+            if before {
+                return bank.shows(&by, &pair, CertificateState::Revoked).await;
             }
+            shows_if_at_all(&bank, &by, &pair, CertificateState::Revoked).await
         })
     })
     .collect()
@@ -89,7 +89,7 @@ fn expired() -> Vec<Case<Bank>> {
             "current",
             StatusName::Canceled,
             Token::CertificateExpired,
-            "A current certificate is expired after its notAfter.",
+            "A current certificate is refused as expired after its notAfter.",
         ),
         (
             "superseded",
@@ -107,7 +107,7 @@ fn expired() -> Vec<Case<Bank>> {
     .into_iter()
     .map(|(name, status, token, sentence)| {
         case(format!("state/certificate-expired-{name}"), sentence)
-            .shows(&["STA-04"])
+            .shows(&["STA-04", "AUT-08"])
             .needs(&[Need::Time])
             .run(move |bank: Bank| async move {
                 let person = bank.user_for(12).await?;
@@ -120,6 +120,29 @@ fn expired() -> Vec<Case<Bank>> {
             })
     })
     .collect()
+}
+
+fn shown_expired() -> Case<Bank> {
+    case(
+        "state/certificate-shown-expired",
+        "A current certificate is shown as `expired` after its notAfter, if it is shown.",
+    )
+    .shows(&["STA-10"])
+    .run(|bank: Bank| async move {
+        let (administrator, user) = bank.contract().await?;
+        let by = bank.log_on(&administrator).await?;
+        bank.shows(&by, &user.pair, CertificateState::Current).await?;
+        let (pair, _) = certificate(&bank, user, CertificateState::Expired).await?;
+        shows_if_at_all(&bank, &by, &pair, CertificateState::Expired).await
+    })
+}
+
+/// A contract may leave out what is past its notAfter.
+async fn shows_if_at_all(bank: &Bank, by: &Logon, pair: &Pair, state: CertificateState) -> Outcome {
+    match bank.shown(by, &pair.cert_id()).await? {
+        None => Ok(()),
+        Some(_) => bank.shows(by, pair, state).await,
+    }
 }
 
 fn one_current() -> Case<Bank> {

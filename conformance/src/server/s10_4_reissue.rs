@@ -19,7 +19,7 @@ pub(super) fn cases() -> Vec<Case<Bank>> {
     cases.extend(by_its_order());
     cases.push(
         case("state/reissue-expired", "After its last second a reissue is `expired`: its code is refused with `enrollmentExpired`, its cancel with `reissueClosed`.")
-            .shows(&["ENR-13", "REI-22", "STA-07", "ERR-02"])
+            .shows(&["ENR-13", "REI-22", "STA-07", "STA-11", "ERR-02"])
             .needs(&[Need::Control, Need::Time])
             .run(expired),
     );
@@ -63,7 +63,7 @@ async fn expired(bank: Bank) -> Outcome {
         bank.try_cancel_reissue(&made.by, &cancel).await?.refused(Token::ReissueClosed)?;
         let ended: Reissue = bank.read(&url, &made.by.by()).await?.object(200)?;
         let status = ended.status.name();
-        ensure(status == StatusName::Expired, "a reissue in `expired`", status.as_str())?;
+        ensure(status == StatusName::Expired, "a reissue shown as `expired`", status.as_str())?;
     }
     Ok(())
 }

@@ -96,7 +96,7 @@ fn enrolled() -> Vec<Case<Bank>> {
             let logon = bank.log_on(&made.person).await?;
             bank.shows(&logon, &made.person.pair, CertificateState::Current).await
         }),
-        case("enrollment/expired-certificate", "A subject whose only certificate has expired enrolls.").shows(&["ENR-16"]).run(|bank: Bank| async move {
+        case("enrollment/expired-certificate", "A subject whose only certificate has expired enrolls, and that one is revoked then.").shows(&["ENR-15", "ENR-16"]).run(|bank: Bank| async move {
             let (administrator, _) = bank.contract().await?;
             let by = bank.log_on(&administrator).await?;
             let expired = bank.wanted(Role::User).await?.of("together").until(seconds_after(bank.now(), -DAY));
@@ -104,6 +104,7 @@ fn enrolled() -> Vec<Case<Bank>> {
             let (ticket, _, _) = bank.reissue(&by, &person, "unspecified").await?;
             let placed = bank.enroll(&ticket, &person).await?;
             bank.confirm(&placed).await?;
+            bank.refused_logon(&person.pair, Token::CertificateRevoked).await?;
             bank.log_on_by(&placed.pair()?, None).await.map(drop)
         }),
         case("enrollment/revoked-certificate", "A subject whose only certificate is revoked enrolls.").shows(&["ENR-16", "REV-08"]).run(|bank: Bank| async move {

@@ -1,13 +1,17 @@
-//! The life of a certificate at the bank (SPEC.md 10.2).
+//! The life of a certificate at the bank (SPEC.md 10.2, 10.5).
 //!
-//! `unconfirmed` -> `current` -> `superseded`, back by a rollback, and the two ends: revoked, expired.
+//! `unconfirmed` -> `current` -> `superseded`, back by a rollback, and the end: revoked. That its
+//! validity is over is no state of it: whoever looks computes it from the clock.
+
+use serde::{Deserialize, Serialize};
 
 use super::{Step, refused, stays, stepped};
+use crate::certificate_entry::CertificateState;
 use crate::problem::Token;
 use crate::time::Time;
 
 /// What a certificate counts for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Certificate {
     /// Issued; its key has not confirmed it.
     Unconfirmed,
@@ -17,8 +21,6 @@ pub enum Certificate {
     Superseded,
     /// Revoked, for good.
     Revoked,
-    /// Past its `notAfter`, and it had no confirmed successor then.
-    Expired,
 }
 
 /// What happens to a certificate.
@@ -32,8 +34,6 @@ pub enum Event {
     Restored,
     /// It was revoked, by whomever.
     Revoked,
-    /// Its `notAfter` has passed.
-    Expired,
 }
 
 /// What the bank owes its other data when a certificate steps.
@@ -45,8 +45,6 @@ pub enum Effect {
     EndSessionsAsRevoked,
     /// [`super::order::Event::PredecessorRevoked`] for the order that replaces it, if any.
     TellReplacingOrderRevoked,
-    /// [`super::order::Event::PredecessorExpired`] for the order that replaces it, if any.
-    TellReplacingOrderExpired,
     /// [`super::order::Event::SuccessorRevoked`] for the order that it came from, if any.
     TellOwnOrderRevoked,
 }
@@ -100,41 +98,50 @@ impl Certificate {
                 Event::Confirmed => stepped(Self::Current, &[]),
                 Event::Superseded | Event::Restored => refused(self, Token::OrderNotCompleted),
                 Event::Revoked => revoked(),
-                Event::Expired => expired(),
             },
             Self::Current => match event {
                 Event::Confirmed | Event::Restored => stays(self),
-                Event::Superseded => superseded(),
+                Event::Superseded => stepped(Self::Superseded, &[Effect::EndSessionsAsSuperseded]),
                 Event::Revoked => revoked(),
-                Event::Expired => expired(),
             },
             Self::Superseded => match event {
                 Event::Confirmed => refused(self, Token::CertificateSuperseded),
                 Event::Superseded => stays(self),
                 Event::Restored => stepped(Self::Current, &[]),
                 Event::Revoked => revoked(),
-                // It stays superseded, so that its holder is still told to use the successor.
-                Event::Expired => stepped(self, &[Effect::TellReplacingOrderExpired]),
             },
             Self::Revoked => match event {
                 Event::Confirmed | Event::Restored => refused(self, Token::CertificateRevoked),
                 Event::Superseded | Event::Revoked => stays(self),
-                Event::Expired => stepped(self, &[Effect::TellReplacingOrderExpired]),
-            },
-            Self::Expired => match event {
-                Event::Confirmed | Event::Restored => refused(self, Token::CertificateExpired),
-                // Its order was accepted in time and confirmed after: the next step is the successor's,
-                // not a reissue, which would revoke the successor.
-                Event::Superseded => superseded(),
-                // Revoking it would say nothing: whoever verifies it looks at the dates first.
-                Event::Revoked | Event::Expired => stays(self),
             },
         }
     }
 
+    /// The word that a certificate entry has for it. A superseded one is never `expired`, so that its
+    /// holder is still told to use the successor, nor is a revoked one.
+    pub fn shown(self, validity: Validity) -> CertificateState {
+        match (self, validity) {
+            // Computed, never stored (STA-09, STA-10).
+            (Self::Unconfirmed | Self::Current, Validity::Over) => CertificateState::Expired,
+            (Self::Unconfirmed, Validity::NotYet | Validity::Within) => {
+                CertificateState::Unconfirmed
+            }
+            (Self::Current, Validity::NotYet | Validity::Within) => CertificateState::Current,
+            (Self::Superseded, Validity::NotYet | Validity::Within | Validity::Over) => {
+                CertificateState::Superseded
+            }
+            (Self::Revoked, Validity::NotYet | Validity::Within | Validity::Over) => {
+                CertificateState::Revoked
+            }
+        }
+    }
+
     /// Whether a request may do `purpose` on the word of this certificate, or the token that refuses
-    /// it. The state decides before the validity (SPEC.md 5.7). A `confirm` is decided by its order first.
+    /// it (SPEC.md 5.7). A `confirm` is decided by its order first.
     pub fn admits(self, purpose: Use, validity: Validity) -> Result<(), Token> {
+        if self.shown(validity) == CertificateState::Expired {
+            return Err(Token::CertificateExpired);
+        }
         self.permits(purpose)?;
         match validity {
             // What is still allowed to a superseded certificate ends with its validity, the remedy does not.
@@ -167,7 +174,16 @@ impl Certificate {
                     Err(Token::CertificateRevoked)
                 }
             },
-            Self::Expired => Err(Token::CertificateExpired),
+        }
+    }
+
+    /// The word for this state, which does not look at the clock: see [`Certificate::shown`].
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unconfirmed => "unconfirmed",
+            Self::Current => "current",
+            Self::Superseded => "superseded",
+            Self::Revoked => "revoked",
         }
     }
 
@@ -186,12 +202,4 @@ fn revoked() -> Step<Certificate, Effect> {
             Effect::TellOwnOrderRevoked,
         ],
     )
-}
-
-fn superseded() -> Step<Certificate, Effect> {
-    stepped(Certificate::Superseded, &[Effect::EndSessionsAsSuperseded])
-}
-
-fn expired() -> Step<Certificate, Effect> {
-    stepped(Certificate::Expired, &[Effect::TellReplacingOrderExpired])
 }

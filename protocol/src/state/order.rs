@@ -3,14 +3,16 @@
 //! `processing` -> `valid` -> `completed`, and the ends `canceled`, `invalid`, `rolledBack`. The
 //! store serialises the events; whoever comes second gets the refusal of the state that it finds.
 
+use serde::{Deserialize, Serialize};
+
 use super::certificate::{Certificate, Use, Validity};
 use super::{Step, Stepped, refused, stays, stepped};
 pub use crate::order::StatusName as Status;
 use crate::problem::Token;
-use crate::time::Time;
+use crate::time::{Period, Time};
 
 /// One renewal or one enrollment, as the bank decides about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Order {
     /// Accepted; the certificate is not issued yet.
     Processing(Processing),
@@ -27,60 +29,68 @@ pub enum Order {
 }
 
 /// What an order in `processing` knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Processing {
     /// What the order is for.
     pub kind: Kind,
 }
 
 /// What an order in `valid` knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Valid {
     /// What the order is for.
     pub kind: Kind,
 }
 
 /// What an order in `completed` knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Completed {
     /// Whether it can still be undone.
     pub rollback: RollbackRight,
 }
 
 /// What an order in `invalid` knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Invalid {
     /// Why it ended.
     pub cause: Cause,
 }
 
 /// What an order is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Kind {
     /// It replaces a certificate.
-    Renewal {
-        /// Whether that certificate is still within its validity.
-        predecessor: Predecessor,
-    },
+    Renewal,
     /// It follows from an enrollment code; no certificate is replaced, and it ends with its reissue.
     Enrollment,
 }
 
-/// What an open order remembers of the certificate that it replaces.
+/// Where a cancel finds the certificate that its order replaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Predecessor {
     /// Not past its `notAfter`.
     Unexpired,
-    /// Past its `notAfter`: from now on a cancel would take the only certificate.
+    /// Past its `notAfter`: a cancel would take the only certificate.
     Expired,
 }
 
+impl Predecessor {
+    /// The predecessor at `now`; an order that replaces nothing has none that could be past its
+    /// `not_after`.
+    pub fn at(now: Time, not_after: Option<Time>) -> Self {
+        match not_after {
+            Some(not_after) if now > not_after => Self::Expired,
+            Some(_) | None => Self::Unexpired,
+        }
+    }
+}
+
 /// Whether a completed order can be rolled back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RollbackRight {
-    /// Until this instant, inclusive.
+    /// Until this instant, inclusive. Once it has passed the right is over, as long as the clock says so.
     Until(Time),
-    /// Not any more.
+    /// Not any more, whatever the clock says.
     Ended,
     /// Never: the bank's policy knows no rollback, or nothing was replaced.
     Disabled,
@@ -89,15 +99,27 @@ pub enum RollbackRight {
 /// What policy grants to an order that is being completed now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Offer {
-    /// The right to roll back until this instant: now plus the period, never past the predecessor's
-    /// `notAfter`.
+    /// The right to roll back until this instant: see [`Offer::at`].
     Until(Time),
     /// No rollback at this bank.
     Disabled,
 }
 
+impl Offer {
+    /// What a bank grants at `now` that allows a rollback `within` so long, for the order whose
+    /// predecessor ends with `not_after`: the earlier of both. After the predecessor's end that is an
+    /// instant in the past: such a right is over from the beginning, and would exist if the clock
+    /// turned out to have been wrong.
+    pub fn at(now: Time, within: Option<Period>, not_after: Option<Time>) -> Self {
+        match (within.and_then(|within| now.checked_add(within)), not_after) {
+            (Some(until), Some(not_after)) => Self::Until(until.min(not_after)),
+            (Some(_) | None, Some(_) | None) => Self::Disabled,
+        }
+    }
+}
+
 /// Why an order became `invalid`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Cause {
     /// The CA refused for good.
     IssueFailed,
@@ -118,7 +140,10 @@ pub enum Event {
     /// The CA refused for good.
     IssueFailed,
     /// A session of the predecessor cancels.
-    Cancel,
+    Cancel {
+        /// Where the predecessor is then.
+        predecessor: Predecessor,
+    },
     /// The new key confirms.
     Confirm {
         /// The right to roll back is given up at once.
@@ -136,8 +161,6 @@ pub enum Event {
         /// The bank's time.
         now: Time,
     },
-    /// The predecessor's `notAfter` has passed.
-    PredecessorExpired,
     /// The predecessor was revoked.
     PredecessorRevoked,
     /// An order was placed that replaces this order's certificate.
@@ -193,9 +216,8 @@ impl Order {
         validity: Validity,
     ) -> Result<Stepped<Self, Effect>, Token> {
         predecessor.admits(Use::Renewal, validity)?;
-        let kind = Kind::Renewal { predecessor: Predecessor::Unexpired };
         Ok(Stepped {
-            state: Self::Processing(Processing { kind }),
+            state: Self::Processing(Processing { kind: Kind::Renewal }),
             effects: &[Effect::TellPredecessorsOrder],
         })
     }
@@ -244,7 +266,7 @@ impl Processing {
         match event {
             Event::Issued => stepped(Order::Valid(Valid { kind: self.kind }), &[]),
             Event::IssueFailed => invalid(Cause::IssueFailed, self.kind.failing()),
-            Event::Cancel => match self.kind.cancelable() {
+            Event::Cancel { predecessor } => match self.kind.cancelable(predecessor) {
                 Ok(()) => stepped(Order::Canceled, &[]),
                 Err(token) => refused(same, token),
             },
@@ -253,11 +275,8 @@ impl Processing {
             | Event::Rollback { .. }
             | Event::SuccessorOrdered
             | Event::SuccessorRevoked => refused(same, Token::OrderProcessing),
-            Event::PredecessorExpired => {
-                stays(Order::Processing(Self { kind: self.kind.after_expiry() }))
-            }
             Event::PredecessorRevoked => match self.kind {
-                Kind::Renewal { .. } => invalid(Cause::PredecessorRevoked, &[]),
+                Kind::Renewal => invalid(Cause::PredecessorRevoked, &[]),
                 Kind::Enrollment => stays(same),
             },
             Event::SubjectReissued => invalid(Cause::SubjectReissued, &[]),
@@ -271,7 +290,7 @@ impl Valid {
         match event {
             Event::Issued => stepped(same, &[Effect::DiscardSecondCertificate]),
             Event::IssueFailed => stays(same),
-            Event::Cancel => match self.kind.cancelable() {
+            Event::Cancel { predecessor } => match self.kind.cancelable(predecessor) {
                 Ok(()) => stepped(Order::Canceled, &[Effect::RevokeSuccessor]),
                 Err(token) => refused(same, token),
             },
@@ -280,13 +299,8 @@ impl Valid {
             Event::Rollback { .. } | Event::SuccessorOrdered => {
                 refused(same, Token::OrderNotCompleted)
             }
-            Event::PredecessorExpired => {
-                stays(Order::Valid(Self { kind: self.kind.after_expiry() }))
-            }
             Event::PredecessorRevoked => match self.kind {
-                Kind::Renewal { .. } => {
-                    invalid(Cause::PredecessorRevoked, &[Effect::RevokeSuccessor])
-                }
+                Kind::Renewal => invalid(Cause::PredecessorRevoked, &[Effect::RevokeSuccessor]),
                 Kind::Enrollment => stays(same),
             },
             Event::SuccessorRevoked => invalid(Cause::SuccessorRevoked, self.kind.failing()),
@@ -295,17 +309,22 @@ impl Valid {
     }
 
     fn complete(self, finality: Finality, offer: Offer) -> Step<Order, Effect> {
-        let rollback = match (self.kind, offer) {
-            (Kind::Enrollment, Offer::Until(_) | Offer::Disabled)
-            | (Kind::Renewal { .. }, Offer::Disabled) => RollbackRight::Disabled,
-            (Kind::Renewal { predecessor }, Offer::Until(until)) => match (predecessor, finality) {
-                (Predecessor::Unexpired, Finality::Revertible) => RollbackRight::Until(until),
-                (Predecessor::Expired, Finality::Revertible | Finality::Final)
-                | (Predecessor::Unexpired, Finality::Final) => RollbackRight::Ended,
-            },
+        let rollback = match (self.kind, offer, finality) {
+            (
+                Kind::Enrollment,
+                Offer::Until(_) | Offer::Disabled,
+                Finality::Revertible | Finality::Final,
+            )
+            | (Kind::Renewal, Offer::Disabled, Finality::Revertible | Finality::Final) => {
+                RollbackRight::Disabled
+            }
+            (Kind::Renewal, Offer::Until(until), Finality::Revertible) => {
+                RollbackRight::Until(until)
+            }
+            (Kind::Renewal, Offer::Until(_), Finality::Final) => RollbackRight::Ended,
         };
         let effects: &'static [Effect] = match self.kind {
-            Kind::Renewal { .. } => &[
+            Kind::Renewal => &[
                 Effect::EndSessionsOfPredecessor,
                 Effect::SupersedePredecessor,
                 Effect::ConfirmSuccessor,
@@ -324,7 +343,7 @@ impl Completed {
             Event::IssueFailed | Event::Confirm { finality: Finality::Revertible, .. } => {
                 stays(same)
             }
-            Event::Cancel => refused(same, Token::OrderCompleted),
+            Event::Cancel { .. } => refused(same, Token::OrderCompleted),
             Event::Rollback { now } => match self.rollback {
                 RollbackRight::Until(until) if now <= until => stepped(
                     Order::RolledBack,
@@ -341,7 +360,6 @@ impl Completed {
             },
             Event::Confirm { finality: Finality::Final, .. }
             | Event::FirstUse { .. }
-            | Event::PredecessorExpired
             | Event::PredecessorRevoked
             | Event::SuccessorOrdered
             | Event::SuccessorRevoked
@@ -360,24 +378,21 @@ impl Completed {
 
 impl Kind {
     /// Whether a cancel may end the open order.
-    fn cancelable(self) -> Result<(), Token> {
-        match self {
-            Self::Renewal { predecessor: Predecessor::Unexpired } => Ok(()),
-            Self::Renewal { predecessor: Predecessor::Expired } => Err(Token::PredecessorExpired),
-            Self::Enrollment => Err(Token::NotAuthorized),
-        }
-    }
-
-    fn after_expiry(self) -> Self {
-        match self {
-            Self::Renewal { .. } => Self::Renewal { predecessor: Predecessor::Expired },
-            Self::Enrollment => Self::Enrollment,
+    fn cancelable(self, predecessor: Predecessor) -> Result<(), Token> {
+        match (self, predecessor) {
+            (Self::Renewal, Predecessor::Unexpired) => Ok(()),
+            // It would take the only certificate (CAN-03).
+            (Self::Renewal, Predecessor::Expired) => Err(Token::PredecessorExpired),
+            // Its reissue is canceled, by who made it (CAN-04).
+            (Self::Enrollment, Predecessor::Unexpired | Predecessor::Expired) => {
+                Err(Token::NotAuthorized)
+            }
         }
     }
 
     fn failing(self) -> &'static [Effect] {
         match self {
-            Self::Renewal { .. } => &[],
+            Self::Renewal => &[],
             Self::Enrollment => &[Effect::FailReissue],
         }
     }
@@ -392,15 +407,14 @@ fn ended(same: Order, event: Event, token: Token) -> Step<Order, Effect> {
             stepped(same, &[Effect::DiscardSecondCertificate])
         }
         Event::Issued => stepped(same, &[Effect::RevokeLateCertificate]),
-        Event::Cancel if same == Order::Canceled => stays(same),
+        Event::Cancel { .. } if same == Order::Canceled => stays(same),
         Event::Rollback { .. } if same == Order::RolledBack => stays(same),
-        Event::Cancel
+        Event::Cancel { .. }
         | Event::Confirm { .. }
         | Event::FirstUse { .. }
         | Event::Rollback { .. }
         | Event::SuccessorOrdered => refused(same, token),
         Event::IssueFailed
-        | Event::PredecessorExpired
         | Event::PredecessorRevoked
         | Event::SuccessorRevoked
         | Event::SubjectReissued => stays(same),

@@ -1,11 +1,14 @@
-//! The life of a reissue, the permission to enroll anew (SPEC.md 10.4).
+//! The life of a reissue, the permission to enroll anew (SPEC.md 10.4, 10.5).
+
+use serde::{Deserialize, Serialize};
 
 use super::{Step, Stepped, refused, stays, stepped};
 use crate::problem::Token;
+pub use crate::reissue::StatusName as Status;
 use crate::time::Time;
 
 /// One enrollment code and what became of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Reissue {
     /// The code waits to be redeemed.
     Pending(Pending),
@@ -19,12 +22,10 @@ pub enum Reissue {
     Canceled,
     /// A newer code took its place.
     Voided,
-    /// Nobody redeemed it in time.
-    Expired,
 }
 
 /// What a pending reissue knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Pending {
     /// The last second in which the code may be redeemed.
     pub expires: Time,
@@ -33,14 +34,14 @@ pub struct Pending {
 }
 
 /// What a redeemed reissue knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Redeemed {
     /// When the subject's other certificates go.
     pub revocation: Revocation,
 }
 
 /// When a reissue revokes the certificates that the subject has, superseded ones included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Revocation {
     /// When the reissue is opened: `keyCompromise`, `deviceLost`.
     AtOnce,
@@ -63,14 +64,12 @@ pub enum Event {
     /// Its order became invalid by itself.
     OrderInvalid,
     /// The administrator, or the operators, take it back.
-    Cancel,
-    /// A newer reissue for the same subject was opened.
-    Void,
-    /// The bank looks at the time.
-    Looked {
+    Cancel {
         /// The bank's time.
         now: Time,
     },
+    /// A newer reissue for the same subject was opened.
+    Void,
 }
 
 /// What the bank owes its other data when a reissue steps.
@@ -116,7 +115,20 @@ impl Reissue {
             Self::Redeemed(redeemed) => redeemed.step(event),
             Self::Completed | Self::Failed => self.closed(event, Token::EnrollmentUsed),
             Self::Canceled | Self::Voided => self.closed(event, Token::EnrollmentCanceled),
-            Self::Expired => self.closed(event, Token::EnrollmentExpired),
+        }
+    }
+
+    /// The word that the wire has for it at `now`: `expired` is a pending one whose time is over.
+    pub fn status(&self, now: Time) -> Status {
+        match self {
+            // Computed, never stored (STA-09, STA-11).
+            Self::Pending(pending) if pending.over(now) => Status::Expired,
+            Self::Pending(_) => Status::Pending,
+            Self::Redeemed(_) => Status::Redeemed,
+            Self::Completed => Status::Completed,
+            Self::Failed => Status::Failed,
+            Self::Canceled => Status::Canceled,
+            Self::Voided => Status::Voided,
         }
     }
 
@@ -124,40 +136,36 @@ impl Reissue {
     fn closed(self, event: Event, token: Token) -> Step<Self, Effect> {
         match event {
             Event::Redeem { .. } => refused(self, token),
-            // A code that expired never had an order.
-            Event::RedeemAgain | Event::OrderInvalid if self == Self::Expired => {
-                refused(self, token)
-            }
-            Event::Cancel if self == Self::Canceled => stays(self),
+            Event::Cancel { .. } if self == Self::Canceled => stays(self),
             Event::OrderCompleted if self == Self::Completed => stays(self),
-            Event::Cancel | Event::OrderCompleted => refused(self, Token::ReissueClosed),
-            Event::RedeemAgain | Event::OrderInvalid | Event::Void | Event::Looked { .. } => {
-                stays(self)
-            }
+            Event::Cancel { .. } | Event::OrderCompleted => refused(self, Token::ReissueClosed),
+            Event::RedeemAgain | Event::OrderInvalid | Event::Void => stays(self),
         }
     }
 }
 
 impl Pending {
+    /// Whether the code's time is over.
+    fn over(self, now: Time) -> bool {
+        now > self.expires
+    }
+
     fn step(self, event: Event) -> Step<Reissue, Effect> {
         let same = Reissue::Pending(self);
         match event {
-            Event::Redeem { now } if now <= self.expires => stepped(
+            Event::Redeem { now } if self.over(now) => refused(same, Token::EnrollmentExpired),
+            Event::Redeem { .. } => stepped(
                 Reissue::Redeemed(Redeemed { revocation: self.revocation }),
                 // The subject may have logged on and ordered a renewal since the code was made: one
                 // open order only (REI-08).
                 &[Effect::EndOrdersOfSubject, Effect::EndSessionsOfSubject, Effect::PlaceOrder],
             ),
-            Event::Redeem { .. } => {
-                Err(super::Refused { state: Reissue::Expired, token: Token::EnrollmentExpired })
-            }
             Event::RedeemAgain | Event::OrderCompleted | Event::OrderInvalid => {
                 refused(same, Token::OrderUnknown)
             }
-            Event::Cancel => stepped(Reissue::Canceled, &[]),
+            Event::Cancel { now } if self.over(now) => refused(same, Token::ReissueClosed),
+            Event::Cancel { .. } => stepped(Reissue::Canceled, &[]),
             Event::Void => stepped(Reissue::Voided, &[]),
-            Event::Looked { now } if now > self.expires => stepped(Reissue::Expired, &[]),
-            Event::Looked { .. } => stays(same),
         }
     }
 }
@@ -174,9 +182,9 @@ impl Redeemed {
                 }
             },
             Event::OrderInvalid => stepped(Reissue::Failed, &[]),
-            Event::Cancel => stepped(Reissue::Canceled, &[Effect::EndOwnOrder]),
+            Event::Cancel { .. } => stepped(Reissue::Canceled, &[Effect::EndOwnOrder]),
             Event::Void => stepped(Reissue::Voided, &[Effect::EndOwnOrder]),
-            Event::RedeemAgain | Event::Looked { .. } => stays(same),
+            Event::RedeemAgain => stays(same),
         }
     }
 }

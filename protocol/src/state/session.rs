@@ -1,6 +1,8 @@
-//! The life of a session (SPEC.md 10.3).
+//! The life of a session (SPEC.md 10.3, 10.5).
+//!
+//! Its end by time is no state of it: whoever looks compares [`Active::over`].
 
-use super::{Refused, Step, refused, stays, stepped};
+use super::{Step, refused, stays, stepped};
 use crate::problem::Token;
 pub use crate::session::Purpose;
 use crate::time::Time;
@@ -32,17 +34,13 @@ pub struct Ended {
     pub reason: Reason,
 }
 
-/// Why a session ended.
+/// Why a session ended, other than by time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// Its holder logged off.
     Logoff,
     /// The same certificate logged on again.
     NewLogon,
-    /// Not used for the policy's idle period.
-    Idle,
-    /// The policy's whole period is over.
-    Absolute,
     /// Its certificate was superseded: the order completed.
     OrderCompleted,
     /// Its certificate was revoked.
@@ -64,11 +62,6 @@ pub enum Event {
         idle: Time,
         /// What the request needs the session to be for.
         need: Need,
-    },
-    /// The bank looks at the time; nobody uses the session.
-    Looked {
-        /// The bank's time.
-        now: Time,
     },
     /// Its holder logs off.
     Logoff,
@@ -97,21 +90,17 @@ impl Session {
         Self::Active(Active { purpose, idle: idle.min(absolute), absolute })
     }
 
-    /// One event. A use after the time ran out is refused, and the refusal holds the ended session.
+    /// One event. A use after the time ran out is refused and ends nothing.
     pub fn step(self, event: Event) -> Step<Self, Effect> {
         match self {
             Self::Active(active) => match event {
                 Event::Used { now, idle, need } => active.used(now, idle, need),
-                Event::Looked { now } => match active.over(now) {
-                    Some(reason) => stepped(Self::Ended(Ended { reason }), &[]),
-                    None => stays(self),
-                },
                 Event::Logoff => stepped(Self::Ended(Ended { reason: Reason::Logoff }), &[]),
                 Event::End(reason) => stepped(Self::Ended(Ended { reason }), &[]),
             },
             Self::Ended(_) => match event {
                 Event::Used { .. } | Event::Logoff => refused(self, Token::SessionEnded),
-                Event::Looked { .. } | Event::End(_) => stays(self),
+                Event::End(_) => stays(self),
             },
         }
     }
@@ -123,10 +112,14 @@ impl Active {
         self.idle.min(self.absolute)
     }
 
+    /// Whether its time is over at `now`: idle too long, or whole.
+    pub fn over(&self, now: Time) -> bool {
+        now > self.expires()
+    }
+
     fn used(self, now: Time, idle: Time, need: Need) -> Step<Session, Effect> {
-        if let Some(reason) = self.over(now) {
-            let state = Session::Ended(Ended { reason });
-            return Err(Refused { state, token: Token::SessionEnded });
+        if self.over(now) {
+            return refused(Session::Active(self), Token::SessionEnded);
         }
         match (need, self.purpose) {
             (Need::Either, Purpose::Renewal | Purpose::Recovery)
@@ -141,25 +134,13 @@ impl Active {
             }
         }
     }
-
-    fn over(self, now: Time) -> Option<Reason> {
-        if now > self.absolute {
-            Some(Reason::Absolute)
-        } else if now > self.idle {
-            Some(Reason::Idle)
-        } else {
-            None
-        }
-    }
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 6] = [
         Self::Logoff,
         Self::NewLogon,
-        Self::Idle,
-        Self::Absolute,
         Self::OrderCompleted,
         Self::CertificateRevoked,
         Self::SubjectReissued,
@@ -171,8 +152,6 @@ impl Reason {
         match self {
             Self::Logoff => "logoff",
             Self::NewLogon => "newLogon",
-            Self::Idle => "idle",
-            Self::Absolute => "absolute",
             Self::OrderCompleted => "orderCompleted",
             Self::CertificateRevoked => "certificateRevoked",
             Self::SubjectReissued => "subjectReissued",

@@ -2,10 +2,12 @@
 
 use koshin_protocol::problem::Token;
 use koshin_protocol::state::certificate::{self, Certificate, Use, Validity};
-use koshin_protocol::state::order::{self, Finality, Offer, Order, RollbackRight, Status};
+use koshin_protocol::state::order::{
+    self, Finality, Offer, Order, Predecessor, RollbackRight, Status,
+};
 use koshin_protocol::state::reissue::{self, Reissue, Revocation};
 use koshin_protocol::state::session::{self, Need, Purpose, Session};
-use koshin_protocol::time::Time;
+use koshin_protocol::time::{Period, Time};
 
 use crate::mistake::Mistake;
 use crate::scenario::Scenario;
@@ -36,12 +38,24 @@ pub(crate) struct Bank {
     pub(crate) signed: Option<Pair>,
     /// The first pair's notAfter has passed.
     pub(crate) expired: bool,
+    pub(crate) clock: Clock,
+    /// By mistake only: the bank wrote down that the first pair's notAfter has passed.
+    pub(crate) stored_expiry: bool,
     /// Noted: the subject's current certificate was revoked, and nothing was enrolled since.
     pub(crate) shut: bool,
     /// Noted: an order was accepted for a certificate that may not renew.
     pub(crate) accepted_wrongly: bool,
     /// Noted: one machine refused what another one's step had for effect.
     pub(crate) effect_refused: bool,
+}
+
+/// What the bank's clock says. It goes wrong once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Clock {
+    Right,
+    /// Beyond the first pair's notAfter, which has not passed.
+    Ahead,
+    RightAgain,
 }
 
 /// One order.
@@ -142,8 +156,11 @@ pub(crate) enum Answer {
     },
 }
 
-fn offer(ways: &Scenario) -> Offer {
-    if ways.rollback { Offer::Until(at(10)) } else { Offer::Disabled }
+/// The first pair's notAfter, in seconds; its successors end later than anything that happens here.
+const NOT_AFTER: i64 = 5;
+
+fn not_after(pair: Pair) -> Time {
+    at(if pair == FIRST { NOT_AFTER } else { 1_000 })
 }
 
 pub(crate) fn at(seconds: i64) -> Time {
@@ -162,6 +179,8 @@ impl Bank {
             reissues: 0,
             signed: None,
             expired: false,
+            clock: Clock::Right,
+            stored_expiry: false,
             shut: false,
             accepted_wrongly: false,
             effect_refused: false,
@@ -198,7 +217,8 @@ impl Bank {
     fn log_on(&mut self, ways: &Scenario, from: Machine, with: Pair) -> Result<Answer, Token> {
         self.certificate(with)?.admits(Use::Logon, self.validity(with))?;
         if self.orders[with].is_some() {
-            self.step_order(ways, with, order::Event::FirstUse { offer: offer(ways) })?;
+            let offer = self.offer(ways, with);
+            self.step_order(ways, with, order::Event::FirstUse { offer })?;
             self.note(with, |row| row.told_completed = true);
         }
         self.open(from, with, Purpose::Renewal);
@@ -210,8 +230,10 @@ impl Bank {
         let successor = self.successor(with).ok_or(Token::NotSuperseded)?;
         match self.orders[successor].map(|row| row.order) {
             Some(Order::Completed(completed)) => match completed.rollback {
-                RollbackRight::Until(_) => {}
-                RollbackRight::Ended => return Err(Token::RollbackEnded),
+                RollbackRight::Until(until) if self.now() <= until => {}
+                RollbackRight::Until(_) | RollbackRight::Ended => {
+                    return Err(Token::RollbackEnded);
+                }
                 RollbackRight::Disabled => return Err(Token::RollbackDisabled),
             },
             _ => return Err(Token::RollbackEnded),
@@ -237,7 +259,7 @@ impl Bank {
         let predecessor = self.certificate(session)?;
         let placed = Order::renewal(predecessor, self.validity(session))?;
         self.accepted_wrongly |= predecessor != Certificate::Current;
-        self.accepted_wrongly |= session == FIRST && self.expired;
+        self.accepted_wrongly |= self.now() > not_after(session);
         self.insert(key, placed.state, Some(session));
         self.apply(ways, key, placed.effects);
         if !ways.slow_ca {
@@ -261,7 +283,11 @@ impl Bank {
             _ => key,
         };
         let before = self.orders[target].ok_or(Token::NotFound)?.order;
-        self.step_order(ways, target, order::Event::Cancel)?;
+        let predecessor = match self.orders[target].and_then(|row| row.replaces) {
+            Some(replaced) if !blind => Predecessor::at(self.now(), Some(not_after(replaced))),
+            Some(_) | None => Predecessor::Unexpired,
+        };
+        self.step_order(ways, target, order::Event::Cancel { predecessor })?;
         self.note(target, |row| {
             row.told_canceled = true;
             row.hit |= before != Order::Canceled && (target != key || !allowed);
@@ -277,13 +303,13 @@ impl Bank {
         key: Pair,
     ) -> Result<Answer, Token> {
         self.serve(from, session, Need::Recovery, true)?;
-        self.step_order(ways, key, order::Event::Rollback { now: at(0) })?;
+        self.step_order(ways, key, order::Event::Rollback { now: self.now() })?;
         self.note(key, |row| row.told_rolled_back = true);
         self.read(key).ok_or(Token::NotFound)
     }
 
     pub(crate) fn confirm(&mut self, ways: &Scenario, key: Pair) -> Result<Answer, Token> {
-        let offer = offer(ways);
+        let offer = self.offer(ways, key);
         let finality = Finality::Revertible;
         if self.orders[key].is_none() {
             return Err(Token::CertificateUnknown);
@@ -315,9 +341,15 @@ impl Bank {
     }
 
     /// The first pair's notAfter passes.
-    pub(crate) fn expire(&mut self, ways: &Scenario) {
+    pub(crate) fn expire(&mut self) {
         self.expired = true;
-        self.step_certificate(ways, FIRST, certificate::Event::Expired);
+    }
+
+    /// The bank's clock is set wrong, and the bank looks at it.
+    pub(crate) fn set_ahead(&mut self, ways: &Scenario) {
+        self.clock = Clock::Ahead;
+        self.stored_expiry = ways.mistake == Some(Mistake::StoreExpiry)
+            && self.certificates[FIRST].is_some_and(Certificate::is_current);
     }
 
     /// An administrator revokes a certificate.
@@ -339,14 +371,14 @@ impl Bank {
     /// An administrator takes the code back.
     pub(crate) fn cancel_reissue(&mut self, ways: &Scenario) {
         // A refusal is the answer: it was completed meanwhile.
-        let _refused = self.step_reissue(ways, reissue::Event::Cancel, None);
+        let cancel = reissue::Event::Cancel { now: self.now() };
+        let _refused = self.step_reissue(ways, cancel, None);
     }
 
     /// Somebody enrolls `key` with the code.
     pub(crate) fn enroll(&mut self, ways: &Scenario, key: Pair) {
-        if self.step_reissue(ways, reissue::Event::Redeem { now: at(1) }, Some(key)).is_ok()
-            && !ways.slow_ca
-        {
+        let redeem = reissue::Event::Redeem { now: self.now() };
+        if self.step_reissue(ways, redeem, Some(key)).is_ok() && !ways.slow_ca {
             self.issue(ways, key);
         }
     }
@@ -360,8 +392,24 @@ impl Bank {
         self.open_order().filter(|key| self.orders[*key].is_some_and(|row| row.replaces.is_none()))
     }
 
+    /// What the bank's clock says: before the first pair's notAfter, or after it.
+    fn now(&self) -> Time {
+        let after = self.expired || self.clock == Clock::Ahead;
+        at(if after { NOT_AFTER + 1 } else { NOT_AFTER })
+    }
+
     pub(crate) fn validity(&self, pair: Pair) -> Validity {
-        if pair == FIRST && self.expired { Validity::Over } else { Validity::Within }
+        if pair == FIRST && self.stored_expiry {
+            return Validity::Over;
+        }
+        Validity::at(self.now(), at(0), not_after(pair))
+    }
+
+    /// What policy grants to the order of `key` if it is completed now.
+    fn offer(&self, ways: &Scenario, key: Pair) -> Offer {
+        let within = ways.rollback.then(|| Period::from_seconds(10));
+        let replaced = self.orders[key].and_then(|row| row.replaces);
+        Offer::at(self.now(), within, replaced.map(not_after))
     }
 
     pub(crate) fn certificate(&self, pair: Pair) -> Result<Certificate, Token> {
@@ -412,11 +460,12 @@ impl Bank {
         need: Need,
         within_validity: bool,
     ) -> Result<(), Token> {
-        let logon = self.sessions[with].as_mut().filter(|logon| logon.holder == from);
-        let logon = logon.ok_or(Token::SessionEnded)?;
-        let used = session::Event::Used { now: at(1), idle: at(10), need };
+        let logon = self.sessions[with].filter(|logon| logon.holder == from);
+        let mut logon = logon.ok_or(Token::SessionEnded)?;
+        let used = session::Event::Used { now: self.now(), idle: at(10), need };
         let stepped = logon.session.step(used).map_err(|refused| refused.token)?;
         logon.session = stepped.state;
+        self.sessions[with] = Some(logon);
         if within_validity && self.validity(with) == Validity::Over {
             return Err(Token::CertificateExpired);
         }

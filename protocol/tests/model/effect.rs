@@ -113,10 +113,6 @@ impl Bank {
                         !(forgets && status == Status::Processing)
                     });
                 }
-                Effect::TellReplacingOrderExpired => {
-                    let forgets = ways.mistake == Some(Mistake::CancelAfterExpiry);
-                    self.tell_replacing(ways, pair, order::Event::PredecessorExpired, |_| !forgets);
-                }
                 Effect::TellOwnOrderRevoked => {
                     let completed = self.orders[pair]
                         .is_some_and(|row| row.order.status() == Status::Completed);

@@ -114,6 +114,12 @@ fn deciding_on_a_stale_no_order_is_found() {
     finds(Mistake::StaleNoOrder, Scenario::expiry(), property::SOME_MACHINE);
 }
 
+// [STA-09]
+#[test]
+fn an_expiry_that_is_stored_while_the_clock_is_wrong_is_found() {
+    finds(Mistake::StoreExpiry, Scenario::clock(), property::SOME_MACHINE);
+}
+
 #[test]
 fn cancel_after_the_predecessor_expired_is_found() {
     finds(Mistake::CancelAfterExpiry, Scenario::expiry(), property::SOME_MACHINE);

@@ -21,6 +21,8 @@ pub(crate) enum Mistake {
     CancelForeign,
     /// The client takes a missing answer to newOrder for "no order", as it was told at its logon.
     StaleNoOrder,
-    /// The bank does not look at the predecessor's notAfter when it cancels.
+    /// The bank does not look at the time when it cancels.
     CancelAfterExpiry,
+    /// The bank stores that a certificate has expired, instead of looking at its clock anew.
+    StoreExpiry,
 }

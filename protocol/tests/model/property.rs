@@ -4,7 +4,7 @@ use koshin_protocol::state::certificate::{Certificate, Validity};
 use koshin_protocol::state::order::Status;
 use stateright::Property;
 
-use crate::bank::{FIRST, Machine, PAIRS, Pair, Row};
+use crate::bank::{Clock, FIRST, Machine, PAIRS, Pair, Row};
 use crate::scenario::Scenario;
 use crate::world::{MACHINES, World};
 
@@ -22,6 +22,8 @@ pub(crate) const NO_REFUSED_EFFECT: &str = "no state machine refuses an effect o
 
 pub(crate) const RENEWED: &str = "a renewal completes";
 pub(crate) const RENEWED_LATE: &str = "a renewal completes after the predecessor expired";
+pub(crate) const RENEWED_AGAIN: &str =
+    "a renewal completes after the bank's clock was wrong and is right again";
 pub(crate) const CANCELED: &str = "a cancel wins";
 pub(crate) const TOOK_OVER: &str = "a machine starts over after another machine's abandoned order";
 pub(crate) const ROLLED_BACK: &str = "a renewal is rolled back";
@@ -29,8 +31,8 @@ pub(crate) const TWICE: &str = "a successor is renewed in its turn";
 pub(crate) const ENROLLED: &str = "an enrollment completes";
 
 /// Everything that some scenario shows to be possible.
-pub(crate) const WITNESSES: [&str; 7] =
-    [RENEWED, RENEWED_LATE, CANCELED, TOOK_OVER, ROLLED_BACK, TWICE, ENROLLED];
+pub(crate) const WITNESSES: [&str; 8] =
+    [RENEWED, RENEWED_LATE, RENEWED_AGAIN, CANCELED, TOOK_OVER, ROLLED_BACK, TWICE, ENROLLED];
 
 pub(crate) fn all() -> Vec<Property<Scenario>> {
     vec![
@@ -45,6 +47,9 @@ pub(crate) fn all() -> Vec<Property<Scenario>> {
         Property::sometimes(RENEWED, |_, world| renewals(world).any(completed)),
         Property::sometimes(RENEWED_LATE, |_, world: &World| {
             world.promised && renewals(world).any(completed)
+        }),
+        Property::sometimes(RENEWED_AGAIN, |_, world: &World| {
+            world.still_to_renew && renewals(world).any(completed)
         }),
         Property::sometimes(CANCELED, |_, world| renewals(world).any(canceled)),
         Property::sometimes(TOOK_OVER, |_, world: &World| {
@@ -104,13 +109,15 @@ fn one(world: &World) -> bool {
 }
 
 /// Whether the bank and the machines still owe the subject a usable certificate: nobody from outside
-/// took it, and if the first one expired, a successor was ordered in time.
+/// took it, if the first one expired, a successor was ordered in time, and the bank's clock is right: a
+/// wrong one refuses what it takes for expired, but for so long only.
 fn owed(world: &World) -> bool {
     let is_current = |pair: &Pair| world.bank.certificates[*pair] == Some(Certificate::Current);
     let renewed = (1..PAIRS).any(|pair| is_current(&pair));
     // A key lost while its confirmation was on the way: what is left is a rollback or a reissue.
     let key_gone = (1..PAIRS).filter(is_current).any(|pair| world.lost.has(pair));
-    !world.excused && !key_gone && (!world.bank.expired || world.promised || renewed)
+    let clock_right = world.bank.clock != Clock::Ahead;
+    !world.excused && !key_gone && clock_right && (!world.bank.expired || world.promised || renewed)
 }
 
 fn some_machine(world: &World) -> bool {

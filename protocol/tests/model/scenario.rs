@@ -2,7 +2,9 @@
 //! that all of it together stays within a minute.
 
 use crate::mistake::Mistake;
-use crate::property::{CANCELED, ENROLLED, RENEWED, RENEWED_LATE, ROLLED_BACK, TOOK_OVER, TWICE};
+use crate::property::{
+    CANCELED, ENROLLED, RENEWED, RENEWED_AGAIN, RENEWED_LATE, ROLLED_BACK, TOOK_OVER, TWICE,
+};
 
 /// What may happen.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +19,8 @@ pub(crate) struct Scenario {
     pub(crate) issue_fails: bool,
     /// The first pair may expire.
     pub(crate) expiry: bool,
+    /// The bank's clock may stand ahead of the first pair's notAfter for a while.
+    pub(crate) clock: bool,
     /// An order may stay unconfirmed longer than `meta.confirmWithin`.
     pub(crate) abandon: bool,
     /// Users may cancel.
@@ -47,6 +51,7 @@ const QUIET: Scenario = Scenario {
     slow_ca: false,
     issue_fails: false,
     expiry: false,
+    clock: false,
     abandon: false,
     cancel: false,
     start_over: false,
@@ -62,10 +67,11 @@ const QUIET: Scenario = Scenario {
 
 impl Scenario {
     /// Every scenario.
-    pub(crate) fn all() -> [Self; 6] {
+    pub(crate) fn all() -> [Self; 7] {
         [
             Self::losses(),
             Self::expiry(),
+            Self::clock(),
             Self::generations(),
             Self::reissue(),
             Self::administrator(),
@@ -93,6 +99,20 @@ impl Scenario {
             expiry: true,
             cancel: true,
             witnesses: &[RENEWED, RENEWED_LATE, CANCELED],
+            ..QUIET
+        }
+    }
+
+    /// The bank's clock is wrong at any moment, and right again.
+    pub(crate) fn clock() -> Self {
+        Self {
+            name: "clock",
+            keys: 1,
+            slow_ca: true,
+            clock: true,
+            cancel: true,
+            rollback: true,
+            witnesses: &[RENEWED, RENEWED_AGAIN, CANCELED, ROLLED_BACK],
             ..QUIET
         }
     }

@@ -8,7 +8,7 @@ use koshin_protocol::state::order::Status;
 use koshin_protocol::state::reissue::{Reissue, Revocation};
 use stateright::{Model, Property};
 
-use crate::bank::{Answer, Bank, FIRST, Machine, PAIRS, Pair, Request};
+use crate::bank::{Answer, Bank, Clock, FIRST, Machine, PAIRS, Pair, Request};
 use crate::client::{self, Client, Doing, Journal, Pairs};
 use crate::mistake::Mistake;
 use crate::property;
@@ -38,6 +38,8 @@ pub(crate) struct World {
     /// Noted: when the first pair expired, an order was open, so that the subject is to get its
     /// successor.
     pub(crate) promised: bool,
+    /// Noted: when the bank's clock was right again, no renewal was completed.
+    pub(crate) still_to_renew: bool,
     rules: Rules,
 }
 
@@ -101,6 +103,10 @@ pub(crate) enum Action {
     Abandon(Pair),
     /// The first pair's notAfter passes.
     Expire,
+    /// The bank's clock goes wrong: it stands beyond the first pair's notAfter.
+    ClockAhead,
+    /// It is set right.
+    ClockRightAgain,
     /// An administrator revokes.
     Revoke(Pair),
     /// An administrator makes a code.
@@ -128,6 +134,7 @@ impl World {
             lost: Pairs::NONE,
             excused: false,
             promised: false,
+            still_to_renew: false,
             rules: Rules { ways, keys: ways.keys },
         }
     }
@@ -281,7 +288,14 @@ impl World {
             }
             Action::Expire => {
                 self.promised = self.bank.open_order().is_some_and(|key| !self.lost.has(key));
-                self.bank.expire(ways);
+                self.bank.expire();
+            }
+            Action::ClockAhead => self.bank.set_ahead(ways),
+            Action::ClockRightAgain => {
+                self.bank.clock = Clock::RightAgain;
+                self.still_to_renew = !(1..PAIRS).any(|key| {
+                    self.bank.orders[key].is_some_and(|row| row.order.status() == Status::Completed)
+                });
             }
             Action::Revoke(pair) => {
                 self.excused = true;
@@ -398,6 +412,11 @@ impl World {
         if ways.expiry && !bank.expired {
             actions.push(Action::Expire);
         }
+        match bank.clock {
+            Clock::Right if ways.clock => actions.push(Action::ClockAhead),
+            Clock::Ahead => actions.push(Action::ClockRightAgain),
+            Clock::Right | Clock::RightAgain => {}
+        }
         if ways.revoke && !self.excused {
             for pair in 0..PAIRS {
                 if bank.certificates[pair].is_some_and(|state| state != Certificate::Revoked) {
@@ -417,13 +436,7 @@ impl World {
                 }
             }
             Some(Reissue::Redeemed(_)) => actions.push(Action::CancelReissue),
-            Some(
-                Reissue::Completed
-                | Reissue::Failed
-                | Reissue::Canceled
-                | Reissue::Voided
-                | Reissue::Expired,
-            )
+            Some(Reissue::Completed | Reissue::Failed | Reissue::Canceled | Reissue::Voided)
             | None => {}
         }
     }

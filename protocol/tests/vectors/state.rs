@@ -2,14 +2,15 @@
 
 use koshin_protocol::problem::Token;
 use koshin_protocol::revocation;
-use koshin_protocol::state::certificate::{self, Certificate};
+use koshin_protocol::state::Step;
+use koshin_protocol::state::certificate::{self, Certificate, Validity};
 use koshin_protocol::state::order::{
     self, Cause, Completed, Finality, Invalid, Kind, Offer, Order, Predecessor, Processing,
     RollbackRight, Valid,
 };
 use koshin_protocol::state::reissue::{self, Pending, Redeemed, Reissue, Revocation};
 use koshin_protocol::state::session::{self, Active, Ended, Need, Purpose, Session};
-use koshin_protocol::time::Time;
+use koshin_protocol::time::{Period, Time};
 use serde_json::{Value, json};
 
 use super::outcome::Outcome;
@@ -35,8 +36,23 @@ pub(crate) fn run(input: &Value) -> Outcome {
     }
 }
 
+/// What `earlier` left, where there is one: the state, whether the event was refused or not.
+fn after<S: Copy, V, E>(
+    state: S,
+    input: &Value,
+    event: fn(&Value) -> V,
+    step: fn(S, V) -> Step<S, E>,
+) -> S {
+    match &input["earlier"] {
+        Value::Null => state,
+        earlier => step(state, event(earlier))
+            .map_or_else(|refused| refused.state, |stepped| stepped.state),
+    }
+}
+
 fn of_order(input: &Value) -> Outcome {
-    match order_state(&input["state"]).step(order_event(&input["event"])) {
+    let before = after(order_state(&input["state"]), input, order_event, Order::step);
+    match before.step(order_event(&input["event"])) {
         Err(refused) => Outcome::refused(refused.token, "state"),
         Ok(stepped) => {
             let mut does: Vec<&str> = stepped.effects.iter().map(|one| effect(*one)).collect();
@@ -44,33 +60,29 @@ fn of_order(input: &Value) -> Outcome {
             let status = stepped.state.status().as_str();
             let outcome = Outcome::valid(json!({ "state": status, "does": does }));
             match stepped.state {
-                Order::Processing(Processing { kind }) | Order::Valid(Valid { kind }) => match kind
-                {
-                    Kind::Renewal { predecessor: Predecessor::Unexpired } => {
-                        outcome.and("predecessor", "unexpired")
-                    }
-                    Kind::Renewal { predecessor: Predecessor::Expired } => {
-                        outcome.and("predecessor", "expired")
-                    }
-                    Kind::Enrollment => outcome,
-                },
                 Order::Completed(Completed { rollback }) => match rollback {
-                    RollbackRight::Until(_) => outcome.and("rollback", "open"),
+                    RollbackRight::Until(until) if at(NOW) <= until => {
+                        outcome.and("rollback", "open")
+                    }
+                    RollbackRight::Until(_) => outcome.and("rollback", "over"),
                     RollbackRight::Ended => outcome.and("rollback", "ended"),
                     RollbackRight::Disabled => outcome.and("rollback", "disabled"),
                 },
-                Order::Canceled | Order::Invalid(_) | Order::RolledBack => outcome,
+                Order::Processing(_)
+                | Order::Valid(_)
+                | Order::Canceled
+                | Order::Invalid(_)
+                | Order::RolledBack => outcome,
             }
         }
     }
 }
 
 fn order_state(state: &Value) -> Order {
-    let kind = || match (text(state, "kind"), state["predecessor"].as_str()) {
-        ("renewal", Some("unexpired")) => Kind::Renewal { predecessor: Predecessor::Unexpired },
-        ("renewal", Some("expired")) => Kind::Renewal { predecessor: Predecessor::Expired },
-        ("enrollment", None) => Kind::Enrollment,
-        other => panic!("no kind {other:?}"),
+    let kind = || match text(state, "kind") {
+        "renewal" => Kind::Renewal,
+        "enrollment" => Kind::Enrollment,
+        other => panic!("no kind {other}"),
     };
     match text(state, "status") {
         "processing" => Order::Processing(Processing { kind: kind() }),
@@ -95,18 +107,31 @@ fn order_state(state: &Value) -> Order {
 
 fn order_event(event: &Value) -> order::Event {
     use order::Event;
+    // The predecessor ends in a thousand seconds, or has just ended.
+    let not_after = match event["predecessor"].as_str() {
+        None => NOW + 1000,
+        Some("expired") => NOW - 1,
+        Some(other) => panic!("no predecessor {other}"),
+    };
     let within = event["rollbackWithin"].as_bool().unwrap_or(true);
-    let offer = if within { Offer::Until(at(NOW + 1000)) } else { Offer::Disabled };
+    let within = within.then(|| Period::from_days(7));
+    let offer = Offer::at(at(NOW), within, Some(at(not_after)));
     let is_final = event["final"].as_bool().unwrap_or(false);
     let finality = if is_final { Finality::Final } else { Finality::Revertible };
     match text(event, "name") {
         "issued" => Event::Issued,
         "issueFailed" => Event::IssueFailed,
-        "cancel" => Event::Cancel,
+        "cancel" => Event::Cancel { predecessor: Predecessor::at(at(NOW), Some(at(not_after))) },
         "confirm" => Event::Confirm { finality, offer },
         "firstUse" => Event::FirstUse { offer },
-        "rollback" => Event::Rollback { now: at(NOW) },
-        "predecessorExpired" => Event::PredecessorExpired,
+        "rollback" => Event::Rollback {
+            now: at(match event["at"].as_str() {
+                None => NOW,
+                Some("secondAfter") => NOW + 1,
+                Some("predecessorsLastSecond") => NOW - 1,
+                Some(other) => panic!("no time {other}"),
+            }),
+        },
         "predecessorRevoked" => Event::PredecessorRevoked,
         "successorOrdered" => Event::SuccessorOrdered,
         "successorRevoked" => Event::SuccessorRevoked,
@@ -132,32 +157,51 @@ fn effect(effect: order::Effect) -> &'static str {
     }
 }
 
-const CERTIFICATES: [(&str, Certificate); 5] = [
+const CERTIFICATES: [(&str, Certificate); 4] = [
     ("unconfirmed", Certificate::Unconfirmed),
     ("current", Certificate::Current),
     ("superseded", Certificate::Superseded),
     ("revoked", Certificate::Revoked),
-    ("expired", Certificate::Expired),
 ];
 
 fn of_certificate(input: &Value) -> Outcome {
-    use certificate::Event;
-    let named = |name: &str| CERTIFICATES.into_iter().find(|one| one.0 == name).expect("a state").1;
-    let event = match text(&input["event"], "name") {
-        "confirmed" => Event::Confirmed,
-        "superseded" => Event::Superseded,
-        "restored" => Event::Restored,
-        "revoked" => Event::Revoked,
-        "expired" => Event::Expired,
-        other => panic!("no event {other}"),
-    };
-    match named(text(input, "state")).step(event) {
+    let state = text(input, "state");
+    let before = CERTIFICATES.into_iter().find(|one| one.0 == state).expect("a state").1;
+    // Whoever looked before changed nothing.
+    assert!(matches!(input["earlier"]["name"].as_str(), None | Some("looked")), "{input}");
+    let event = &input["event"];
+    if text(event, "name") == "looked" {
+        let shown = before.shown(validity(text(event, "at"))).as_str();
+        return Outcome::valid(json!({ "state": state, "shown": shown }));
+    }
+    match before.step(certificate_event(event)) {
         Ok(stepped) => {
             let name =
                 CERTIFICATES.into_iter().find(|one| one.1 == stepped.state).expect("named").0;
             Outcome::valid(json!({ "state": name }))
         }
         Err(refused) => Outcome::refused(refused.token, "state"),
+    }
+}
+
+/// Where an instant lies in the validity of a certificate that ends now.
+fn validity(word: &str) -> Validity {
+    let now = match word {
+        "lastSecond" => NOW,
+        "secondAfter" => NOW + 1,
+        other => panic!("no time {other}"),
+    };
+    Validity::at(at(now), at(NOW - 1000), at(NOW))
+}
+
+fn certificate_event(event: &Value) -> certificate::Event {
+    use certificate::Event;
+    match text(event, "name") {
+        "confirmed" => Event::Confirmed,
+        "superseded" => Event::Superseded,
+        "restored" => Event::Restored,
+        "revoked" => Event::Revoked,
+        other => panic!("no event {other}"),
     }
 }
 
@@ -175,6 +219,7 @@ fn of_session(input: &Value) -> Outcome {
         "ended" => Session::Ended(Ended { reason: reason(text(state, "reason")) }),
         other => panic!("no status {other}"),
     };
+    let before = after(before, input, session_event, Session::step);
     match before.step(session_event(&input["event"])) {
         Ok(stepped) => match stepped.state {
             Session::Active(_) => Outcome::valid(json!({ "state": "active" })),
@@ -212,14 +257,9 @@ fn session_event(event: &Value) -> session::Event {
             Event::Used { now: at(now), idle: at(now + 600), need }
         }
         "logoff" => Event::Logoff,
-        "idleTimePassed" => Event::Looked { now: at(NOW + 601) },
-        "absoluteTimePassed" => Event::Looked { now: at(NOW + 3601) },
         other => Event::End(reason(other)),
     }
 }
-
-const REISSUES: [&str; 7] =
-    ["pending", "redeemed", "completed", "failed", "canceled", "voided", "expired"];
 
 fn of_reissue(input: &Value) -> Outcome {
     let why: revocation::Reason =
@@ -233,47 +273,50 @@ fn of_reissue(input: &Value) -> Outcome {
         "failed" => Reissue::Failed,
         "canceled" => Reissue::Canceled,
         "voided" => Reissue::Voided,
-        "expired" => Reissue::Expired,
         other => panic!("no state {other}"),
     };
-    match before.step(reissue_event(&input["event"])) {
+    let before = after(before, input, reissue_event, Reissue::step);
+    let event = &input["event"];
+    if text(event, "name") == "looked" {
+        let shown = before.status(instant(event)).as_str();
+        let outcome = Outcome::valid(json!({ "state": reissue_word(before), "does": [] }));
+        return outcome.and("shown", shown);
+    }
+    match before.step(reissue_event(event)) {
         Ok(stepped) => {
-            let name = match stepped.state {
-                Reissue::Pending(_) => REISSUES[0],
-                Reissue::Redeemed(_) => REISSUES[1],
-                Reissue::Completed => REISSUES[2],
-                Reissue::Failed => REISSUES[3],
-                Reissue::Canceled => REISSUES[4],
-                Reissue::Voided => REISSUES[5],
-                Reissue::Expired => REISSUES[6],
-            };
             let mut does: Vec<&str> =
                 stepped.effects.iter().map(|one| reissue_effect(*one)).collect();
             does.sort_unstable();
-            Outcome::valid(json!({ "state": name, "does": does }))
+            Outcome::valid(json!({ "state": reissue_word(stepped.state), "does": does }))
         }
         Err(refused) => Outcome::refused(refused.token, "state"),
     }
+}
+
+/// The state, as it is while its time is not over.
+fn reissue_word(reissue: Reissue) -> &'static str {
+    reissue.status(at(NOW)).as_str()
+}
+
+/// When an event of a reissue happens whose code may be redeemed for a thousand seconds more.
+fn instant(event: &Value) -> Time {
+    at(match event["at"].as_str() {
+        None => NOW,
+        Some("lastSecond") => NOW + 1000,
+        Some("secondAfter") => NOW + 1001,
+        Some(other) => panic!("no time {other}"),
+    })
 }
 
 fn reissue_event(event: &Value) -> reissue::Event {
     use reissue::Event;
     match text(event, "name") {
         "enrollmentSameKey" => Event::RedeemAgain,
-        "enrollmentNewKey" => {
-            let now = match event["at"].as_str() {
-                None => NOW,
-                Some("lastSecond") => NOW + 1000,
-                Some("secondAfter") => NOW + 1001,
-                Some(other) => panic!("no time {other}"),
-            };
-            Event::Redeem { now: at(now) }
-        }
+        "enrollmentNewKey" => Event::Redeem { now: instant(event) },
         "orderCompleted" => Event::OrderCompleted,
         "orderInvalid" => Event::OrderInvalid,
-        "cancel" => Event::Cancel,
+        "cancel" => Event::Cancel { now: instant(event) },
         "newerReissue" => Event::Void,
-        "expiresPassed" => Event::Looked { now: at(NOW + 1001) },
         other => panic!("no event {other}"),
     }
 }

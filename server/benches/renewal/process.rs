@@ -13,8 +13,8 @@ use koshin_protocol::url::Url;
 use koshin_server::config::{Config, Origin};
 use koshin_server::init::{CONFIG_FILE, NewBank, NewTransport};
 use koshin_server::start::{Running, start};
-use koshin_server::store::change::{Actor, Import, ImportOutcome, NewContract};
-use koshin_server::store::id::{ContractId, SubjectId};
+use koshin_server::rule::command::{Actor, Import, ImportOutcome, NewContract};
+use koshin_server::id::{ContractId, SubjectId};
 use koshin_server::watch::Log;
 
 use crate::subjects::Subject;

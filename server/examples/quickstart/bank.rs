@@ -13,8 +13,8 @@ use koshin_server::init::{NewBank, NewTransport};
 use koshin_server::operator::{self, Operator};
 use koshin_server::start::{self, Running};
 use koshin_server::store::Store;
-use koshin_server::store::change::{Import, ImportOutcome, NewContract, PinCheck};
-use koshin_server::store::id::{ContractId, SubjectId};
+use koshin_server::rule::command::{Import, ImportOutcome, NewContract, PinCheck};
+use koshin_server::id::{ContractId, SubjectId};
 
 use crate::Failure;
 use crate::customer::Customer;

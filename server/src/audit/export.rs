@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{Chain, Hash, Head};
-use crate::store::row::ImportedRevocation;
+use crate::store::crl::ImportedRevocation;
 
 /// The heads of every chain at one instant.
 #[derive(Clone, Debug, PartialEq, Eq)]

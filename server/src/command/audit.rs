@@ -10,7 +10,7 @@ use koshin_server::audit::{self, Chain, Export, VerifyError};
 use koshin_server::clock::{Clock, System};
 use koshin_server::config::Config;
 use koshin_server::start;
-use koshin_server::store::Store;
+use koshin_server::registry::Registry;
 use serde_json::{Value, json};
 
 use super::Global;
@@ -66,15 +66,15 @@ enum What {
 impl Audit {
     pub(crate) fn run(&self, global: &Global, output: Output) -> Result<(), Failure> {
         let config = global.configuration()?;
-        let store = bank::store(&config)?;
+        let registry = bank::registry(&config)?;
         bank::block_on(async {
             match &self.what {
                 What::Verify { heads } => {
                     let heads = heads.as_ref().map(|path| exported(&config, path)).transpose()?;
-                    verify(&*store, heads.as_ref(), output).await
+                    verify(&registry, heads.as_ref(), output).await
                 }
-                What::Export { out } => export(&config, &*store, out.as_ref(), output).await,
-                What::Show { chain, last } => show(&*store, *chain, *last).await,
+                What::Export { out } => export(&config, &registry, out.as_ref(), output).await,
+                What::Show { chain, last } => show(&registry, *chain, *last).await,
             }
         })
     }
@@ -91,11 +91,11 @@ pub(crate) fn exported(config: &Config, path: &PathBuf) -> Result<Export, Failur
 }
 
 async fn verify(
-    store: &dyn Store,
+    registry: &Registry,
     exported: Option<&Export>,
     output: Output,
 ) -> Result<(), Failure> {
-    let heads = audit::verify(store, exported).await.map_err(|error| match error {
+    let heads = audit::verify(&**registry.store(), exported).await.map_err(|error| match error {
         VerifyError::Tampered(tampered) => {
             Failure::refused(format!("the audit was tampered with: {tampered}"))
         }
@@ -123,14 +123,14 @@ async fn verify(
 
 async fn export(
     config: &Config,
-    store: &dyn Store,
+    registry: &Registry,
     out: Option<&PathBuf>,
     output: Output,
 ) -> Result<(), Failure> {
     let authority = start::authority(config)?;
     let time = System.now();
-    let revoked = store.imported_revocations(time).await?;
-    let export = Export { time, heads: store.audit_heads().await?, revoked };
+    let revoked = registry.store().imported_revocations(time).await?;
+    let export = Export { time, heads: registry.store().audit_heads().await?, revoked };
     let signed = export.sign(authority.receipts().signer()).map_err(Failure::fault)?;
     let Some(path) = out else { return print(&signed) };
     fs::OpenOptions::new()
@@ -166,12 +166,12 @@ async fn export(
 /// Records that are read at once.
 const PAGE: u32 = 1000;
 
-async fn show(store: &dyn Store, chain: Chain, last: Option<u64>) -> Result<(), Failure> {
-    let heads = store.audit_heads().await?;
+async fn show(registry: &Registry, chain: Chain, last: Option<u64>) -> Result<(), Failure> {
+    let heads = registry.store().audit_heads().await?;
     let newest = heads.iter().find(|head| head.chain == chain).map_or(0, |head| head.sequence);
     let mut after = last.map_or(0, |last| newest.saturating_sub(last));
     loop {
-        let page = store.audit(chain, after, PAGE).await?;
+        let page = registry.store().audit(chain, after, PAGE).await?;
         let Some(end) = page.last() else { return Ok(()) };
         after = end.sequence;
         for record in page {

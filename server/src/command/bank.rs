@@ -13,14 +13,19 @@ use std::sync::Arc;
 use koshin_server::bank::Bank;
 use koshin_server::clock::System;
 use koshin_server::config::Config;
+use koshin_server::registry::Registry;
 use koshin_server::start;
 use koshin_server::store::sqlite::Sqlite;
 use koshin_server::watch::Metrics;
 
 use super::failure::Failure;
 
-/// Opens the database, which must be there.
-pub(crate) fn store(config: &Config) -> Result<Arc<Sqlite>, Failure> {
+/// The registry in the database, which must be there.
+pub(crate) fn registry(config: &Config) -> Result<Registry, Failure> {
+    Ok(Registry::new(store(config)?))
+}
+
+fn store(config: &Config) -> Result<Arc<Sqlite>, Failure> {
     let path = config.database();
     if !path.is_file() {
         return Err(Failure::configuration(format!(

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use koshin_server::clock::{Clock, System};
 use koshin_server::operator::{Credential, NotAuthenticated, Operator, OperatorName};
-use koshin_server::store::Store;
+use koshin_server::registry::Registry;
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
@@ -50,18 +50,18 @@ struct Source {
 
 impl By {
     /// The operator, if the credential is theirs.
-    pub(crate) async fn operator(&self, store: &dyn Store) -> Result<Operator, Failure> {
+    pub(crate) async fn operator(&self, registry: &Registry) -> Result<Operator, Failure> {
         let credential = self.source.credential(&self.operator)?;
-        authenticate(store, &self.operator, &credential).await
+        authenticate(registry, &self.operator, &credential).await
     }
 }
 
 impl MaybeBy {
     /// The operator, if one is named and the credential is theirs.
-    pub(crate) async fn operator(&self, store: &dyn Store) -> Result<Option<Operator>, Failure> {
+    pub(crate) async fn operator(&self, registry: &Registry) -> Result<Option<Operator>, Failure> {
         let Some(name) = &self.operator else { return Ok(None) };
         let credential = self.source.credential(name)?;
-        authenticate(store, name, &credential).await.map(Some)
+        authenticate(registry, name, &credential).await.map(Some)
     }
 
     /// The same, by the hash of the credential, which was found elsewhere.
@@ -79,13 +79,13 @@ impl MaybeBy {
 
 /// The operator; who is not believed is in the audit.
 async fn authenticate(
-    store: &dyn Store,
+    registry: &Registry,
     name: &OperatorName,
     credential: &Credential,
 ) -> Result<Operator, Failure> {
-    let outcome = Operator::authenticate(store, name.clone(), credential).await;
+    let outcome = Operator::authenticate(registry, name.clone(), credential).await;
     if let Err(NotAuthenticated::Refused) = outcome {
-        store.operator_refused(name.as_str().to_owned(), System.now()).await?;
+        registry.operator_refused(name.as_str().to_owned(), System.now()).await?;
     }
     Ok(outcome?)
 }

@@ -7,9 +7,8 @@ use clap::{Args, Subcommand};
 use der::pem::LineEnding;
 use koshin_protocol::cert_id::CertId;
 use koshin_server::clock::{Clock, System};
-use koshin_server::store::Store;
-use koshin_server::store::id::ContractId;
-use koshin_server::wire::certificate_state;
+use koshin_server::registry::Registry;
+use koshin_server::id::ContractId;
 use serde_json::json;
 
 use super::Global;
@@ -44,31 +43,31 @@ enum What {
 
 impl Certificates {
     pub(crate) fn run(&self, global: &Global, output: Output) -> Result<(), Failure> {
-        let store = bank::store(&global.configuration()?)?;
+        let registry = bank::registry(&global.configuration()?)?;
         bank::block_on(async {
             match &self.what {
-                What::Import(import) => import.run(&*store, output).await,
-                What::List { contract } => list(&*store, *contract, output).await,
-                What::Show { certificate } => show(&*store, certificate, output).await,
+                What::Import(import) => import.run(&registry, output).await,
+                What::List { contract } => list(&registry, *contract, output).await,
+                What::Show { certificate } => show(&registry, certificate, output).await,
             }
         })
     }
 }
 
-async fn list(store: &dyn Store, contract: ContractId, output: Output) -> Result<(), Failure> {
-    let row = store.contract(contract, None).await?;
+async fn list(registry: &Registry, contract: ContractId, output: Output) -> Result<(), Failure> {
+    let row = registry.contract(contract, None).await?;
     let row = row.ok_or_else(|| Failure::refused("no such contract"))?;
     let page = Page { contract: &row, now: System.now() };
     output.say(&json!({ "certificates": page.certificates() }), page.text())
 }
 
-async fn show(store: &dyn Store, certificate: &CertId, output: Output) -> Result<(), Failure> {
-    let holder = store.certificate(certificate).await?;
+async fn show(registry: &Registry, certificate: &CertId, output: Output) -> Result<(), Failure> {
+    let holder = registry.certificate(certificate).await?;
     let holder = holder.ok_or_else(|| Failure::refused("no such certificate"))?;
     let (row, subject) = (&holder.certificate, &holder.subject);
     let pem =
-        der::pem::encode_string("CERTIFICATE", LineEnding::LF, &row.der).map_err(Failure::fault)?;
-    let state = certificate_state(row, System.now()).as_str();
+        der::pem::encode_string("CERTIFICATE", LineEnding::LF, &registry.der(row.number).await?).map_err(Failure::fault)?;
+    let state = row.shown(System.now()).as_str();
     let value = json!({
         "certID": row.cert_id.as_str(),
         "subject": subject.id.to_string(),

@@ -2,9 +2,9 @@
 
 use clap::{Args, Subcommand};
 use koshin_server::clock::{Clock, System};
-use koshin_server::store::Store;
-use koshin_server::store::change::NewContract;
-use koshin_server::store::id::ContractId;
+use koshin_server::registry::Registry;
+use koshin_server::rule::command::NewContract;
+use koshin_server::id::ContractId;
 use serde_json::{Value, json};
 
 use super::Global;
@@ -71,22 +71,22 @@ enum What {
 
 impl Contracts {
     pub(crate) fn run(&self, global: &Global, output: Output) -> Result<(), Failure> {
-        let store = bank::store(&global.configuration()?)?;
+        let registry = bank::registry(&global.configuration()?)?;
         bank::block_on(async {
             match &self.what {
-                What::Add { name, id, by } => add(&*store, name, *id, by, output).await,
-                What::List => list(&*store, output).await,
+                What::Add { name, id, by } => add(&registry, name, *id, by, output).await,
+                What::List => list(&registry, output).await,
                 What::Show { contract } => {
-                    let row = store.contract(*contract, None).await?;
+                    let row = registry.contract(*contract, None).await?;
                     let row = row.ok_or_else(|| Failure::refused("no such contract"))?;
                     let page = Page { contract: &row, now: System.now() };
                     output.say(&page.value(), page.text())
                 }
                 What::Disable { contract, by } => {
-                    set_disabled(&*store, *contract, true, by, output).await
+                    set_disabled(&registry, *contract, true, by, output).await
                 }
                 What::Enable { contract, by } => {
-                    set_disabled(&*store, *contract, false, by, output).await
+                    set_disabled(&registry, *contract, false, by, output).await
                 }
             }
         })
@@ -94,7 +94,7 @@ impl Contracts {
 }
 
 async fn add(
-    store: &dyn Store,
+    registry: &Registry,
     name: &str,
     id: Option<ContractId>,
     by: &By,
@@ -103,16 +103,16 @@ async fn add(
     if name.trim().is_empty() || name.chars().any(char::is_control) {
         return Err(Failure::usage("a contract's name is not empty and has no control characters"));
     }
-    let by = by.operator(store).await?;
+    let by = by.operator(registry).await?;
     let id = id.unwrap_or_else(ContractId::random);
     let new = NewContract { id, name: name.to_owned() };
-    store.add_contract(new, by.actor(), System.now()).await?;
+    registry.add_contract(new, by.actor(), System.now()).await?;
     let value = json!({ "contract": id.to_string(), "name": name });
     output.say(&value, format_args!("contract {id} is added: {name}"))
 }
 
-async fn list(store: &dyn Store, output: Output) -> Result<(), Failure> {
-    let contracts = store.contracts().await?;
+async fn list(registry: &Registry, output: Output) -> Result<(), Failure> {
+    let contracts = registry.contracts().await?;
     let values: Vec<Value> = contracts
         .iter()
         .map(|row| {
@@ -133,14 +133,14 @@ async fn list(store: &dyn Store, output: Output) -> Result<(), Failure> {
 }
 
 async fn set_disabled(
-    store: &dyn Store,
+    registry: &Registry,
     contract: ContractId,
     disabled: bool,
     by: &By,
     output: Output,
 ) -> Result<(), Failure> {
-    let by = by.operator(store).await?;
-    store.set_contract_disabled(contract, disabled, by.actor(), System.now()).await?;
+    let by = by.operator(registry).await?;
+    registry.set_contract_disabled(contract, disabled, by.actor(), System.now()).await?;
     let value = json!({ "contract": contract.to_string(), "disabled": disabled });
     let state = if disabled { "disabled" } else { "enabled" };
     output.say(&value, format_args!("contract {contract} is {state}"))

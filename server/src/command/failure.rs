@@ -6,8 +6,10 @@ use std::process::ExitCode;
 use koshin_server::ca::FileError;
 use koshin_server::config::ConfigError;
 use koshin_server::init::NewBankError;
+use koshin_server::registry;
+use koshin_server::rule::refused::Refused;
 use koshin_server::start::StartError;
-use koshin_server::store::{self, Refused, StoreError};
+use koshin_server::store::StoreError;
 
 /// A command that was not done.
 #[derive(Debug)]
@@ -128,11 +130,11 @@ impl From<StartError> for Failure {
     }
 }
 
-impl From<store::Failure> for Failure {
-    fn from(failure: store::Failure) -> Self {
+impl From<registry::Failure> for Failure {
+    fn from(failure: registry::Failure) -> Self {
         match failure {
-            store::Failure::Refused(refused) => Self::refused(explain(&refused)),
-            store::Failure::Fault(fault) => fault.into(),
+            registry::Failure::Refused(refused) => Self::refused(explain(&refused)),
+            registry::Failure::Fault(fault) => fault.into(),
         }
     }
 }

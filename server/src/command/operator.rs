@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use koshin_server::clock::{Clock, System};
 use koshin_server::operator::{self, AddError, OperatorName};
-use koshin_server::store::Store;
+use koshin_server::registry::Registry;
 use serde_json::{Value, json};
 
 use super::Global;
@@ -54,15 +54,15 @@ enum What {
 
 impl Operators {
     pub(crate) fn run(&self, global: &Global, output: Output) -> Result<(), Failure> {
-        let store = bank::store(&global.configuration()?)?;
+        let registry = bank::registry(&global.configuration()?)?;
         bank::block_on(async {
             match &self.what {
-                What::Add { name, by } => add(&*store, name, by, output).await,
-                What::List => list(&*store, output).await,
+                What::Add { name, by } => add(&registry, name, by, output).await,
+                What::List => list(&registry, output).await,
                 What::Disable { name, by } => {
-                    let by = by.operator(&*store).await?;
+                    let by = by.operator(&registry).await?;
                     let disabled = name.as_str().to_owned();
-                    store.disable_operator(disabled, by.actor(), System.now()).await?;
+                    registry.disable_operator(disabled, by.actor(), System.now()).await?;
                     let value = json!({ "operator": name.as_str(), "disabled": true });
                     output.say(&value, format_args!("operator {name} is disabled"))
                 }
@@ -72,13 +72,13 @@ impl Operators {
 }
 
 async fn add(
-    store: &dyn Store,
+    registry: &Registry,
     name: &OperatorName,
     by: &MaybeBy,
     output: Output,
 ) -> Result<(), Failure> {
-    let by = by.operator(store).await?;
-    let added = operator::add(store, name, by.as_ref(), System.now()).await;
+    let by = by.operator(registry).await?;
+    let added = operator::add(registry, name, by.as_ref(), System.now()).await;
     let credential = added.map_err(|error| match error {
         AddError::Store(failure) => failure.into(),
         AddError::Randomness(_) | AddError::Pin(_) => Failure::fault(error),
@@ -93,8 +93,8 @@ async fn add(
     )
 }
 
-async fn list(store: &dyn Store, output: Output) -> Result<(), Failure> {
-    let operators = store.operators().await?;
+async fn list(registry: &Registry, output: Output) -> Result<(), Failure> {
+    let operators = registry.operators().await?;
     let values: Vec<Value> = operators
         .iter()
         .map(|row| json!({ "operator": row.name, "added": row.created, "disabled": row.disabled }))

@@ -4,8 +4,7 @@ use std::fmt::Write as _;
 
 use koshin_protocol::cert_id::CertId;
 use koshin_protocol::time::Time;
-use koshin_server::store::row::{CertificateEntry, ContractRow, SubjectEntry};
-use koshin_server::wire::certificate_state;
+use koshin_server::rule::row::{CertificateEntry, ContractRow, SubjectEntry};
 use serde_json::{Value, json};
 
 /// The status page of a contract.
@@ -54,7 +53,7 @@ impl Page<'_> {
             "pin": entry.subject.pin.as_str(),
             "disabled": entry.subject.disabled,
             "order": entry.order.map(|order| order.to_string()),
-            "reissue": entry.reissue.map(|reissue| reissue.to_string()),
+            "reissue": entry.open_reissue(self.now).map(|reissue| reissue.to_string()),
             "certificates": entry.certificates.iter().map(|listed| self.certificate(listed)).collect::<Vec<_>>(),
         })
     }
@@ -63,7 +62,7 @@ impl Page<'_> {
         let row = &listed.certificate;
         json!({
             "certID": row.cert_id.as_str(),
-            "state": certificate_state(row, self.now).as_str(),
+            "state": row.shown(self.now).as_str(),
             "notBefore": row.not_before,
             "notAfter": row.not_after,
             "successor": listed.successor.as_ref().map(CertId::as_str),
@@ -84,7 +83,8 @@ impl Page<'_> {
         let subject = &entry.subject;
         let disabled = if subject.disabled { "  disabled" } else { "" };
         let order = entry.order.map_or_else(String::new, |id| format!("  order {id}"));
-        let reissue = entry.reissue.map_or_else(String::new, |id| format!("  reissue {id}"));
+        let reissue = entry.open_reissue(self.now);
+        let reissue = reissue.map_or_else(String::new, |id| format!("  reissue {id}"));
         let (id, name, role) = (subject.id, &subject.name, subject.role);
         let pin = subject.pin.as_str();
         let mut line = |line: std::fmt::Arguments<'_>| {
@@ -93,7 +93,7 @@ impl Page<'_> {
         line(format_args!("  {id}  {role}  {name}  PIN {pin}{disabled}{order}{reissue}\n"));
         for listed in &entry.certificates {
             let row = &listed.certificate;
-            let state = certificate_state(row, self.now).as_str();
+            let state = row.shown(self.now);
             line(format_args!("    {}  {state} until {}\n", row.cert_id, row.not_after));
         }
     }

@@ -7,9 +7,8 @@ use clap::{Args, Subcommand};
 use koshin_protocol::pin::{Pin, PinRule};
 use koshin_server::clock::{Clock, System};
 use koshin_server::pin::Pins;
-use koshin_server::store::Store;
-use koshin_server::store::change::PinCheck;
-use koshin_server::store::id::SubjectId;
+use koshin_server::rule::command::PinCheck;
+use koshin_server::id::SubjectId;
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -69,9 +68,9 @@ impl Set {
         let Some(rules) = &config.policy.pin else {
             return Err(Failure::refused(format!("policy {:?} has no PINs", config.policy_name)));
         };
-        let store = bank::store(&config)?;
+        let registry = bank::registry(&config)?;
         bank::block_on(async {
-            let by = self.by.operator(&*store).await?;
+            let by = self.by.operator(&registry).await?;
             let text = self.pin(rules.rule)?;
             let pin = Pin::new(String::clone(&text));
             if !rules.rule.admits(&pin) {
@@ -83,7 +82,7 @@ impl Set {
             let pins = Pins::new(rules.cost, 1, 1).map_err(Failure::fault)?;
             let hash = pins.hash(pin).await.map_err(Failure::fault)?.as_phc().to_owned();
             let (subject, now) = (self.subject, System.now());
-            store.set_pin_hash(subject, hash, PinCheck::NotAsked, by.actor(), now).await?;
+            registry.set_pin_hash(subject, hash, PinCheck::NotAsked, by.actor(), now).await?;
             let shown = self.generate.then(|| text.as_str());
             let value = json!({ "subject": subject.to_string(), "pin": shown });
             match shown {
@@ -148,10 +147,10 @@ pub(crate) struct Unlock {
 
 impl Unlock {
     pub(crate) fn run(&self, global: &Global, output: Output) -> Result<(), Failure> {
-        let store = bank::store(&global.configuration()?)?;
+        let registry = bank::registry(&global.configuration()?)?;
         bank::block_on(async {
-            let by = self.by.operator(&*store).await?;
-            store.unlock(self.subject, by.actor(), System.now()).await?;
+            let by = self.by.operator(&registry).await?;
+            registry.unlock(self.subject, by.actor(), System.now()).await?;
             let value = json!({ "subject": self.subject.to_string(), "unlocked": true });
             output.say(&value, format_args!("the PIN of {} is unlocked", self.subject))
         })

@@ -9,10 +9,10 @@ use koshin_protocol::ticket::Ticket;
 use koshin_server::clock::{Clock, System};
 use koshin_server::config::Config;
 use koshin_server::route::Route;
-use koshin_server::store::Store;
-use koshin_server::store::change::{NewReissue, NewRequest};
-use koshin_server::store::id::{ReissueId, RequestId, SubjectId};
-use koshin_server::store::row::RequestRow;
+use koshin_server::registry::Registry;
+use koshin_server::rule::command::{NewReissue, NewRequest};
+use koshin_server::id::{ReissueId, RequestId, SubjectId};
+use koshin_server::store::Request as RequestRow;
 use koshin_server::urls::Urls;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -88,17 +88,17 @@ struct Request {
 impl Reissues {
     pub(crate) fn run(&self, global: &Global, output: Output) -> Result<(), Failure> {
         let config = global.configuration()?;
-        let store = bank::store(&config)?;
+        let registry = bank::registry(&config)?;
         bank::block_on(async {
             match &self.what {
-                What::Request(request) => request.run(&*store, output).await,
-                What::List => list(&*store, output).await,
+                What::Request(request) => request.run(&registry, output).await,
+                What::List => list(&registry, output).await,
                 What::Approve { request, by } => {
-                    approve(&config, &*store, *request, by, output).await
+                    approve(&config, &registry, *request, by, output).await
                 }
                 What::Cancel { reissue, by } => {
-                    let by = by.operator(&*store).await?;
-                    store.cancel_reissue(*reissue, by.actor(), System.now()).await?;
+                    let by = by.operator(&registry).await?;
+                    registry.cancel_reissue(*reissue, by.actor(), System.now()).await?;
                     let value = json!({ "reissue": reissue.to_string(), "canceled": true });
                     output.say(&value, format_args!("reissue {reissue} is canceled"))
                 }
@@ -108,13 +108,13 @@ impl Reissues {
 }
 
 impl Request {
-    async fn run(&self, store: &dyn Store, output: Output) -> Result<(), Failure> {
+    async fn run(&self, registry: &Registry, output: Output) -> Result<(), Failure> {
         if self.form.trim().is_empty() || self.form.chars().any(char::is_control) {
             return Err(Failure::usage(
                 "the form's number is not empty and has no control characters",
             ));
         }
-        let by = self.by.operator(store).await?;
+        let by = self.by.operator(registry).await?;
         let new = NewRequest {
             id: RequestId::random(),
             subject: self.subject,
@@ -122,8 +122,8 @@ impl Request {
             form: self.form.clone(),
         };
         let maker = by.name().as_str().to_owned();
-        let row = store.request_reissue(new, maker, System.now()).await?;
-        let name = name_of(store, row.subject).await?;
+        let row = registry.request_reissue(new, maker, System.now()).await?;
+        let name = name_of(registry, row.subject).await?;
         output.say(
             &value(&row, &name),
             format_args!(
@@ -134,8 +134,8 @@ impl Request {
     }
 }
 
-async fn name_of(store: &dyn Store, subject: SubjectId) -> Result<String, Failure> {
-    let row = store.subject(subject).await?;
+async fn name_of(registry: &Registry, subject: SubjectId) -> Result<String, Failure> {
+    let row = registry.subject(subject).await?;
     Ok(row.ok_or_else(|| Failure::refused("no such subject"))?.name)
 }
 
@@ -151,11 +151,11 @@ fn value(row: &RequestRow, name: &str) -> Value {
     })
 }
 
-async fn list(store: &dyn Store, output: Output) -> Result<(), Failure> {
+async fn list(registry: &Registry, output: Output) -> Result<(), Failure> {
     let mut values = Vec::new();
     let mut lines = Vec::new();
-    for row in store.requests().await? {
-        let name = name_of(store, row.subject).await?;
+    for row in registry.requests().await? {
+        let name = name_of(registry, row.subject).await?;
         values.push(value(&row, &name));
         let RequestRow { id, form, maker, created, reason, .. } = &row;
         lines.push(format!("{id}  {name}  {reason}  form {form}  by {maker} at {created}"));
@@ -165,17 +165,17 @@ async fn list(store: &dyn Store, output: Output) -> Result<(), Failure> {
 
 async fn approve(
     config: &Config,
-    store: &dyn Store,
+    registry: &Registry,
     request: RequestId,
     by: &By,
     output: Output,
 ) -> Result<(), Failure> {
-    let by = by.operator(store).await?;
-    let waiting = store.requests().await?.into_iter().find(|row| row.id == request);
+    let by = by.operator(registry).await?;
+    let waiting = registry.requests().await?.into_iter().find(|row| row.id == request);
     let row = waiting.ok_or_else(|| {
         Failure::refused("no such request waits: it does not exist or was approved")
     })?;
-    let name = name_of(store, row.subject).await?;
+    let name = name_of(registry, row.subject).await?;
     let mut random = Zeroizing::new([0; 16]);
     getrandom::fill(random.as_mut()).map_err(Failure::fault)?;
     let code = EnrollmentCode::from_bytes(*random);
@@ -198,7 +198,7 @@ async fn approve(
         code,
     };
     let checker = by.name().as_str().to_owned();
-    let reissue = store.approve_reissue(request, new, checker, now).await?;
+    let reissue = registry.approve_reissue(request, new, checker, now).await?;
     let (text, grouped) = (ticket.to_text(), ticket.code.to_grouped());
     let value = json!({
         "reissue": reissue.id.to_string(),

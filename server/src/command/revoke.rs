@@ -10,7 +10,7 @@ use koshin_protocol::cert_id::CertId;
 use koshin_protocol::revocation::Reason;
 use koshin_server::bank::Bank;
 use koshin_server::publish;
-use koshin_server::store::change;
+use koshin_server::rule::command::Revoke as ToRevoke;
 use serde_json::json;
 
 use super::Global;
@@ -51,13 +51,13 @@ impl Revoke {
     pub(crate) fn run(&self, global: &Global, output: Output) -> Result<(), Failure> {
         let bank = bank::whole(&global.configuration()?)?;
         bank::block_on(async {
-            let by = self.by.operator(&*bank.store).await?;
-            let revoke = change::Revoke {
+            let by = self.by.operator(&bank.registry).await?;
+            let revoke = ToRevoke {
                 certificate: self.certificate.clone(),
                 reason: self.reason,
                 include_successors: self.include_successors,
             };
-            let revoked = bank.store.revoke(revoke, by.actor(), bank.clock.now()).await?;
+            let revoked = bank.registry.revoke(revoke, by.actor(), bank.clock.now()).await?;
             // The revocation stands; a serving bank makes the list anew for whoever asks.
             let published = newest(&bank).await;
             let revoked: Vec<&str> = revoked.iter().map(CertId::as_str).collect();

@@ -4,9 +4,9 @@ use clap::{Args, Subcommand};
 use koshin_protocol::certificate::Name;
 use koshin_protocol::subject::Role;
 use koshin_server::clock::{Clock, System};
-use koshin_server::store::Store;
-use koshin_server::store::change::NewSubject;
-use koshin_server::store::id::{ContractId, SubjectId};
+use koshin_server::registry::Registry;
+use koshin_server::rule::command::NewSubject;
+use koshin_server::id::{ContractId, SubjectId};
 use serde_json::json;
 
 use super::Global;
@@ -91,17 +91,17 @@ struct Add {
 
 impl Subjects {
     pub(crate) fn run(&self, global: &Global, output: Output) -> Result<(), Failure> {
-        let store = bank::store(&global.configuration()?)?;
+        let registry = bank::registry(&global.configuration()?)?;
         bank::block_on(async {
             match &self.what {
-                What::Add(add) => add.run(&*store, output).await,
-                What::List { contract } => list(&*store, *contract, output).await,
-                What::Show { subject } => show(&*store, *subject, output).await,
+                What::Add(add) => add.run(&registry, output).await,
+                What::List { contract } => list(&registry, *contract, output).await,
+                What::Show { subject } => show(&registry, *subject, output).await,
                 What::Disable { subject, by } => {
-                    set_disabled(&*store, *subject, true, by, output).await
+                    set_disabled(&registry, *subject, true, by, output).await
                 }
                 What::Enable { subject, by } => {
-                    set_disabled(&*store, *subject, false, by, output).await
+                    set_disabled(&registry, *subject, false, by, output).await
                 }
             }
         })
@@ -109,7 +109,7 @@ impl Subjects {
 }
 
 impl Add {
-    async fn run(&self, store: &dyn Store, output: Output) -> Result<(), Failure> {
+    async fn run(&self, registry: &Registry, output: Output) -> Result<(), Failure> {
         let name: Name = self.name.parse().map_err(|_| {
             Failure::usage(format!(
                 "{:?} is no name in the one form of SPEC.md 4.7, such as \"CN=Tanaka Hanako,O=Example K.K.,C=JP\"",
@@ -119,7 +119,7 @@ impl Add {
         if name.is_empty() {
             return Err(Failure::usage("a subject's name is not empty"));
         }
-        let by = self.by.operator(store).await?;
+        let by = self.by.operator(registry).await?;
         let new = NewSubject {
             id: self.id.unwrap_or_else(SubjectId::random),
             contract: self.contract,
@@ -128,7 +128,7 @@ impl Add {
             role: self.role,
             pin_hash: None,
         };
-        let row = store.add_subject(new, by.actor(), System.now()).await?;
+        let row = registry.add_subject(new, by.actor(), System.now()).await?;
         let value = json!({
             "subject": row.id.to_string(),
             "contract": row.contract.to_string(),
@@ -139,30 +139,30 @@ impl Add {
     }
 }
 
-async fn list(store: &dyn Store, contract: ContractId, output: Output) -> Result<(), Failure> {
-    let row = store.contract(contract, None).await?;
+async fn list(registry: &Registry, contract: ContractId, output: Output) -> Result<(), Failure> {
+    let row = registry.contract(contract, None).await?;
     let row = row.ok_or_else(|| Failure::refused("no such contract"))?;
     let page = Page { contract: &row, now: System.now() };
     output.say(&json!({ "subjects": page.subjects() }), page.text())
 }
 
-async fn show(store: &dyn Store, subject: SubjectId, output: Output) -> Result<(), Failure> {
+async fn show(registry: &Registry, subject: SubjectId, output: Output) -> Result<(), Failure> {
     let unknown = || Failure::refused("no such subject");
-    let row = store.subject(subject).await?.ok_or_else(unknown)?;
-    let contract = store.contract(row.contract, Some(subject)).await?.ok_or_else(unknown)?;
+    let row = registry.subject(subject).await?.ok_or_else(unknown)?;
+    let contract = registry.contract(row.contract, Some(subject)).await?.ok_or_else(unknown)?;
     let page = Page { contract: &contract, now: System.now() };
     output.say(&page.subjects().first(), page.text())
 }
 
 async fn set_disabled(
-    store: &dyn Store,
+    registry: &Registry,
     subject: SubjectId,
     disabled: bool,
     by: &By,
     output: Output,
 ) -> Result<(), Failure> {
-    let by = by.operator(store).await?;
-    store.set_subject_disabled(subject, disabled, by.actor(), System.now()).await?;
+    let by = by.operator(registry).await?;
+    registry.set_subject_disabled(subject, disabled, by.actor(), System.now()).await?;
     let value = json!({ "subject": subject.to_string(), "disabled": disabled });
     let state = if disabled { "disabled" } else { "enabled" };
     output.say(&value, format_args!("subject {subject} is {state}"))

@@ -3,7 +3,7 @@
 use der::pem::LineEnding;
 use http::header::{ACCEPT, VARY};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use koshin_protocol::state::certificate::{Use, Validity};
+use koshin_protocol::state::certificate::Use;
 use koshin_protocol::state::order::Status;
 
 use super::order;
@@ -23,13 +23,9 @@ pub async fn read(
     headers: &HeaderMap,
 ) -> Result<Reply, Error> {
     if let Reader::Certificate(holder) = request.principal() {
-        let validity = Validity::at(
-            request.now(),
-            holder.certificate.not_before,
-            holder.certificate.not_after,
-        );
-        let admitted = holder.certificate.state.admits(Use::Fetch, validity);
-        admitted.map_err(|token| holder.refused(token))?;
+        let (certificate, now) = (&holder.certificate, request.now());
+        let admitted = certificate.state.admits(Use::Fetch, certificate.validity(now));
+        admitted.map_err(|token| holder.refused(token, now))?;
         if holder.subject.disabled {
             return Err(Error::SubjectDisabled);
         }
@@ -42,11 +38,11 @@ pub async fn read(
             return Err(order::refusal_of(closed, &row));
         }
     }
-    let certificate = row.certificate.as_ref().ok_or(Error::NotFound)?;
+    let der = row.der.as_ref().ok_or(Error::NotFound)?;
     let mut reply = if prefers_der(headers) {
-        Reply::bytes(StatusCode::OK, DER, certificate.der.to_vec().into())
+        Reply::bytes(StatusCode::OK, DER, der.to_vec().into())
     } else {
-        let chain = wire::chain(bank, certificate)?;
+        let chain = wire::chain(bank, der)?;
         let pem: String = chain.iter().map(pem).collect();
         Reply::bytes(StatusCode::OK, PEM_CHAIN, pem.into())
     };

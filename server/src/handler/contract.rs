@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::reply::Reply;
 use crate::request::Authenticated;
 use crate::route::Route;
-use crate::store::row::{ActiveSession, Purpose, Role};
+use crate::rule::row::{ActiveSession, Purpose, Role};
 use crate::wire;
 
 /// A user sees itself, an administrator everybody.
@@ -23,6 +23,6 @@ pub async fn read(bank: &Bank, request: Authenticated<ActiveSession>) -> Result<
         Role::User => Some(holder.subject.id),
         Role::Administrator => None,
     };
-    let row = bank.store.contract(holder.subject.contract, only).await?.ok_or(Error::NotFound)?;
+    let row = bank.registry.contract(holder.subject.contract, only).await?.ok_or(Error::NotFound)?;
     Ok(Reply::json(StatusCode::OK, &wire::contract(bank, &row, holder, request.now())?))
 }

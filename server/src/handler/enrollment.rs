@@ -17,9 +17,9 @@ use crate::mischief::Prank;
 use crate::reply::Reply;
 use crate::request::Authenticated;
 use crate::route::Route;
-use crate::store::change::{Enroll, PinCheck, Placed};
-use crate::store::id::{OrderId, ReissueId};
-use crate::store::row::{Origin, ReissueRow};
+use crate::id::ReissueId;
+use crate::rule::command::Enroll;
+use crate::rule::row::ReissueRow;
 
 /// Redeems a code; the same key again finds the order that it made.
 pub async fn create(
@@ -32,32 +32,11 @@ pub async fn create(
     let now = request.now();
     let reissue = bound(bank, request, &payload).await?;
     let key = *request.principal();
-    if let Some(order) = bank.store.order_by_key(key).await?
-        && matches!(order.origin, Origin::Enrollment { reissue: own } if own == reissue.id)
-    {
-        return order::placed_answer(bank, Placed { order, created: false }, language, now).await;
-    }
-    let enroll = |key_store: String, csr: Vec<u8>, pin: PinCheck| Enroll {
-        reissue: reissue.id,
-        order: OrderId::random(),
-        key_store,
-        environment: serde_json::to_string(&payload.environment).expect("an environment is JSON"),
-        csr,
-        key,
-        pin,
-        issued: None,
-    };
-    if !is_pending(&reissue, now) {
-        // The store knows which refusal it is; it comes before everything that follows here.
-        let refused = enroll(payload.key_store.to_string(), Vec::new(), PinCheck::NotAsked);
-        let placed = bank.store.enroll(refused, now).await?;
-        return order::placed_answer(bank, placed, language, now).await;
+    if let Some(placed) = bank.registry.begin_enrollment(reissue.id, key, now).await? {
+        return order::placed_answer(bank, placed, &[], language, now).await;
     }
     session::environment(bank, &payload.environment)?;
-    let subject = bank.store.subject(reissue.subject).await?.ok_or(Error::EnrollmentRefused)?;
-    if subject.disabled {
-        return Err(Error::SubjectDisabled);
-    }
+    let subject = bank.registry.subject(reissue.subject).await?.ok_or(Error::EnrollmentRefused)?;
     let pin = session::check_pin(bank, &subject, payload.pin.as_ref(), now).await?;
     let placed = async {
         order::key_store(bank, payload.key_store.as_str())?;
@@ -68,12 +47,21 @@ pub async fn create(
         let csr = order::of_subject(csr, &subject)?;
         let applicant = Applicant { subject: &subject, key: csr.key(), basis: Basis::Enrollment };
         let issued = issue::at_once(bank, &applicant, now, prank).await?;
-        let key_store = payload.key_store.to_string();
-        let enroll = Enroll { issued, ..enroll(key_store, csr.der().to_vec(), pin.clone()) };
-        Ok(bank.store.enroll(enroll, now).await?)
+        let environment = serde_json::to_string(&payload.environment);
+        let enroll = Enroll {
+            reissue: reissue.id,
+            key_store: payload.key_store.to_string(),
+            environment: environment.expect("an environment is JSON"),
+            csr: csr.der().to_vec(),
+            key,
+            pin: pin.clone(),
+            issued,
+        };
+        Ok(bank.registry.enroll(enroll, now).await?)
     };
     let placed = settle(bank, &subject, &pin, now, placed.await).await?;
-    order::placed_answer(bank, placed, language, now).await
+    let csr = payload.csr.der();
+    order::placed_answer(bank, placed, csr, language, now).await
 }
 
 /// The reissue whose code the binding proves. A wrong code and an unknown reissue are told the same.
@@ -83,7 +71,7 @@ async fn bound(
     payload: &NewEnrollment,
 ) -> Result<ReissueRow, Error> {
     let id = ReissueId::from_bytes(*payload.reissue.as_bytes());
-    let found = bank.store.reissue(id).await?;
+    let found = bank.registry.reissue(id).await?;
     let url = bank.urls.of(&Route::NewEnrollment);
     let key = request.key().ok_or(Error::WrongSigner)?;
     let binding = Binding { reissue: &payload.reissue, url: &url, key };
@@ -97,18 +85,5 @@ async fn bound(
         (Ok(()), Some(reissue)) => Ok(reissue),
         (Err(BindingError::Form), _) => Err(Error::Jws(JwsError::Certificate)),
         (Ok(()) | Err(BindingError::Refused), _) => Err(Error::EnrollmentRefused),
-    }
-}
-
-fn is_pending(reissue: &ReissueRow, now: koshin_protocol::time::Time) -> bool {
-    use koshin_protocol::state::reissue::Reissue;
-    match reissue.state {
-        Reissue::Pending(_) => now <= reissue.expires,
-        Reissue::Redeemed(_)
-        | Reissue::Completed
-        | Reissue::Failed
-        | Reissue::Canceled
-        | Reissue::Voided
-        | Reissue::Expired => false,
     }
 }

@@ -5,7 +5,7 @@ use koshin_protocol::csr::{Csr, CsrError};
 use koshin_protocol::empty::Empty;
 use koshin_protocol::order::{Cancel, Confirm, NewOrder, Rollback};
 use koshin_protocol::problem::{Language, Token};
-use koshin_protocol::state::certificate::{Use, Validity};
+use koshin_protocol::state::certificate::Use;
 use koshin_protocol::state::order::{Finality, Status};
 use koshin_protocol::time::Time;
 
@@ -17,10 +17,10 @@ use crate::mischief::Prank;
 use crate::reply::Reply;
 use crate::request::{Authenticated, Reader};
 use crate::route::Route;
-use crate::store::change::{Confirm as ConfirmChange, PlaceOrder, Undo};
-use crate::store::id::OrderId;
-use crate::store::row::{ActiveSession, Holder, OrderRow, Origin, Purpose, Role, SubjectRow};
-use crate::store::{OrderRefused, Refused};
+use crate::rule::command::{Confirm as ConfirmChange, PlaceOrder, Undo};
+use crate::id::OrderId;
+use crate::rule::row::{ActiveSession, Holder, OrderRow, Origin, Purpose, Role, SubjectRow};
+use crate::rule::refused::{OrderRefused, Refused};
 use crate::wire;
 
 /// Orders a renewal; the same key again finds the order that it made (ORD-02).
@@ -36,7 +36,7 @@ pub async fn create(
     let payload: NewOrder = request.payload()?;
     let csr = csr(bank, payload.csr.der());
     if let Ok(csr) = &csr
-        && let Some(order) = bank.store.order_by_key(csr.key().thumbprint()).await?
+        && let Some(order) = bank.registry.order_by_key(csr.key().thumbprint()).await?
         && order.subject == holder.subject.id
         && matches!(&order.origin, Origin::Renewal { replaces, .. } if *replaces == payload.replaces)
     {
@@ -60,21 +60,21 @@ pub async fn create(
     let place = PlaceOrder {
         session: session.id,
         replaces: payload.replaces,
-        order: OrderId::random(),
         key_store: payload.key_store.to_string(),
         csr: csr.der().to_vec(),
         key: csr.key().thumbprint(),
         window_opens: window.opens,
         issued,
     };
-    let placed = bank.store.place_order(place, now).await?;
-    placed_answer(bank, placed, language, now).await
+    let placed = bank.registry.place_order(place, now).await?;
+    placed_answer(bank, placed, csr.der(), language, now).await
 }
 
 /// Answers a new order or the one that was there; one that is still `processing` is handed to the CA.
 pub(super) async fn placed_answer(
     bank: &Bank,
-    placed: crate::store::change::Placed,
+    placed: crate::rule::command::Placed,
+    csr: &[u8],
     language: Language,
     now: Time,
 ) -> Result<Reply, Error> {
@@ -83,7 +83,7 @@ pub(super) async fn placed_answer(
         bank.metrics.order_transition("none", order.state.status().as_str());
         match order.state.status() {
             Status::Valid => bank.metrics.certificate_issued(),
-            Status::Processing => order = issue::try_now(bank, order, now).await,
+            Status::Processing => order = issue::try_now(bank, order, csr, now).await,
             Status::Completed | Status::Canceled | Status::Invalid | Status::RolledBack => {}
         }
     }
@@ -117,7 +117,7 @@ pub async fn find(
     language: Language,
 ) -> Result<Reply, Error> {
     let Empty {} = request.payload()?;
-    let order = bank.store.order_by_key(*request.principal()).await?.ok_or(Error::OrderUnknown)?;
+    let order = bank.registry.order_by_key(*request.principal()).await?.ok_or(Error::OrderUnknown)?;
     answer(bank, StatusCode::OK, &order, language, request.now())
 }
 
@@ -165,13 +165,13 @@ async fn may_read(bank: &Bank, session: &ActiveSession, order: &OrderRow) -> Res
     if own.role != Role::Administrator || order.contract != own.contract {
         return Ok(false);
     }
-    let subject = bank.store.subject(order.subject).await?;
+    let subject = bank.registry.subject(order.subject).await?;
     Ok(subject.is_some_and(|subject| subject.role == Role::User))
 }
 
 async fn named(bank: &Bank, id: &str) -> Result<OrderRow, Error> {
     let id: OrderId = id.parse().map_err(|_| Error::NotFound)?;
-    bank.store.order(id).await?.ok_or(Error::NotFound)
+    bank.registry.order(id).await?.ok_or(Error::NotFound)
 }
 
 /// Cancels an open order.
@@ -185,7 +185,7 @@ pub async fn cancel(
     let Route::Cancel(id) = request.route() else { return Err(Error::NotFound) };
     let order = id.parse().map_err(|_| Error::NotFound)?;
     let undo = Undo { session: request.principal().id, order, key };
-    let order = bank.store.cancel_order(undo, request.now()).await?;
+    let order = bank.registry.cancel_order(undo, request.now()).await?;
     bank.metrics.order_transition("open", "canceled");
     answer(bank, StatusCode::OK, &order, language, request.now())
 }
@@ -210,7 +210,7 @@ pub async fn confirm(
         finality: if payload.is_final { Finality::Final } else { Finality::Revertible },
         rollback_within: bank.policy.rollback,
     };
-    let order = bank.store.confirm_order(change, now).await?;
+    let order = bank.registry.confirm_order(change, now).await?;
     bank.metrics.order_transition("valid", "completed");
     answer(bank, StatusCode::OK, &order, language, now)
 }
@@ -218,8 +218,8 @@ pub async fn confirm(
 /// Stage `signer` for a certificate that is not the order's.
 fn admit_other(holder: &Holder, now: Time) -> Result<(), Error> {
     let certificate = &holder.certificate;
-    let validity = Validity::at(now, certificate.not_before, certificate.not_after);
-    certificate.state.admits(Use::Confirm, validity).map_err(|token| holder.refused(token))?;
+    let admitted = certificate.state.admits(Use::Confirm, certificate.validity(now));
+    admitted.map_err(|token| holder.refused(token, now))?;
     if holder.subject.disabled { Err(Error::SubjectDisabled) } else { Ok(()) }
 }
 
@@ -234,7 +234,7 @@ pub async fn roll_back(
     let Route::Rollback(id) = request.route() else { return Err(Error::NotFound) };
     let order = id.parse().map_err(|_| Error::NotFound)?;
     let undo = Undo { session: request.principal().id, order, key };
-    let order = bank.store.roll_back(undo, request.now()).await?;
+    let order = bank.registry.roll_back(undo, request.now()).await?;
     bank.metrics.order_transition("completed", "rolledBack");
     answer(bank, StatusCode::OK, &order, language, request.now())
 }

@@ -13,10 +13,11 @@ use crate::error::Error;
 use crate::pin::{PinError, PinHash, Pins, Place};
 use crate::reply::Reply;
 use crate::request::Authenticated;
-use crate::store::change::{Actor, Attempt, PinCheck};
-use crate::store::id::SubjectId;
-use crate::store::row::{ActiveSession, PinState, Purpose, SubjectRow};
-use crate::store::{Refused, Store};
+use crate::rule::command::{Actor, Attempt, PinCheck};
+use crate::id::SubjectId;
+use crate::rule::row::{ActiveSession, PinState, Purpose, SubjectRow};
+use crate::registry::Registry;
+use crate::rule::refused::Refused;
 use crate::watch::Metrics;
 
 /// Changes the session's subject's own PIN.
@@ -45,7 +46,7 @@ pub async fn change(bank: &Bank, request: Authenticated<ActiveSession>) -> Resul
     let by = Actor::Session(session.id);
     let old = PinCheck::Verified { hash };
     let new = new.as_phc().to_owned();
-    let set = bank.store.set_pin_hash(subject.id, new, old.clone(), by, now).await;
+    let set = bank.registry.set_pin_hash(subject.id, new, old.clone(), by, now).await;
     settle(bank, subject, &old, now, set.map_err(Error::from)).await?;
     Ok(Reply::empty(StatusCode::NO_CONTENT))
 }
@@ -56,7 +57,7 @@ pub async fn unlock(bank: &Bank, request: Authenticated<ActiveSession>) -> Resul
     let Unlock { subject } = request.payload()?;
     let subject = subject.as_str().parse().map_err(|_| Error::from(Refused::SubjectUnknown))?;
     let by = Actor::Session(request.principal().id);
-    bank.store.unlock(subject, by, request.now()).await?;
+    bank.registry.unlock(subject, by, request.now()).await?;
     Ok(Reply::empty(StatusCode::NO_CONTENT))
 }
 
@@ -72,7 +73,7 @@ pub(super) async fn attempt(
     now: Time,
 ) -> Result<String, Error> {
     let trial = Trial {
-        store: Arc::clone(&bank.store),
+        registry: Arc::clone(&bank.registry),
         pins: pins.clone(),
         metrics: Arc::clone(&bank.metrics),
         subject: subject.id,
@@ -89,7 +90,7 @@ pub(super) async fn attempt(
 }
 
 struct Trial {
-    store: Arc<dyn Store>,
+    registry: Arc<Registry>,
     pins: Pins,
     metrics: Arc<Metrics>,
     subject: SubjectId,
@@ -103,13 +104,13 @@ enum Tried {
 
 impl Trial {
     async fn run(self, claimed: Pin, place: Place) -> Result<Tried, Error> {
-        let Attempt { hash, left } = self.store.begin_pin_attempt(self.subject, self.now).await?;
+        let Attempt { hash, left } = self.registry.begin_pin_attempt(self.subject, self.now).await?;
         let stored = hash.as_deref().map(PinHash::from_phc).transpose();
         let stored = stored.map_err(|error| Error::Registry(error.to_string()))?;
         let right = self.pins.verify(place, claimed, stored.as_ref()).await?;
-        let Self { store, metrics, subject, now, .. } = self;
+        let Self { registry, metrics, subject, now, .. } = self;
         Ok(match hash {
-            Some(hash) if right => Tried::Right(Right { store, subject, hash: Some(hash), now }),
+            Some(hash) if right => Tried::Right(Right { registry, subject, hash: Some(hash), now }),
             Some(_) | None => {
                 metrics.pin_failed(left == 0);
                 Tried::Wrong { left }
@@ -120,7 +121,7 @@ impl Trial {
 
 /// A right PIN. Where nobody hears of it, it starts the count anew by itself.
 struct Right {
-    store: Arc<dyn Store>,
+    registry: Arc<Registry>,
     subject: SubjectId,
     hash: Option<String>,
     now: Time,
@@ -136,9 +137,9 @@ impl Right {
 impl Drop for Right {
     fn drop(&mut self) {
         let (Some(hash), Ok(runtime)) = (self.hash.take(), Handle::try_current()) else { return };
-        let (store, subject, now) = (Arc::clone(&self.store), self.subject, self.now);
+        let (registry, subject, now) = (Arc::clone(&self.registry), self.subject, self.now);
         runtime.spawn(async move {
-            if let Err(error) = store.pin_was_right(subject, hash, now).await {
+            if let Err(error) = registry.pin_was_right(subject, hash, now).await {
                 tracing::warn!(?error, "a right PIN counts as a wrong one");
             }
         });
@@ -155,7 +156,7 @@ pub(super) async fn settle<T>(
     outcome: Result<T, Error>,
 ) -> Result<T, Error> {
     if let (Err(_), PinCheck::Verified { hash }) = (&outcome, pin) {
-        bank.store.pin_was_right(subject.id, hash.clone(), now).await?;
+        bank.registry.pin_was_right(subject.id, hash.clone(), now).await?;
     }
     outcome
 }

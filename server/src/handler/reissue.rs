@@ -15,10 +15,10 @@ use crate::error::Error;
 use crate::reply::Reply;
 use crate::request::Authenticated;
 use crate::route::Route;
-use crate::store::Refused;
-use crate::store::change::{Actor, NewReissue};
-use crate::store::id::ReissueId;
-use crate::store::row::{ActiveSession, ReissueRow, Role};
+use crate::rule::refused::Refused;
+use crate::rule::command::{Actor, NewReissue};
+use crate::id::ReissueId;
+use crate::rule::row::{ActiveSession, ReissueRow, Role};
 use crate::wire;
 
 /// Lets a user of the own contract enroll anew.
@@ -37,7 +37,7 @@ pub async fn create(bank: &Bank, request: Authenticated<ActiveSession>) -> Resul
         expires: bank.policy.reissue_expires(now),
     };
     let by = Actor::Session(request.principal().id);
-    let (row, created) = bank.store.open_reissue(reissue, by, now).await?;
+    let (row, created) = bank.registry.open_reissue(reissue, by, now).await?;
     let status = if created { StatusCode::CREATED } else { StatusCode::OK };
     let url = bank.urls.of(&Route::Reissue(row.id.to_string()));
     Ok(Reply::json(status, &wire::reissue(bank, &row, now)?).at(&url))
@@ -74,7 +74,7 @@ pub async fn cancel(bank: &Bank, request: Authenticated<ActiveSession>) -> Resul
     let Empty {} = request.payload()?;
     let row = own(bank, &request).await?;
     let by = Actor::Session(request.principal().id);
-    let row = bank.store.cancel_reissue(row.id, by, request.now()).await?;
+    let row = bank.registry.cancel_reissue(row.id, by, request.now()).await?;
     Ok(Reply::json(StatusCode::OK, &wire::reissue(bank, &row, request.now())?))
 }
 
@@ -84,7 +84,7 @@ async fn own(bank: &Bank, request: &Authenticated<ActiveSession>) -> Result<Reis
         return Err(Error::NotFound);
     };
     let id: ReissueId = id.parse().map_err(|_| Error::NotFound)?;
-    let row = bank.store.reissue(id).await?.ok_or(Error::NotFound)?;
+    let row = bank.registry.reissue(id).await?.ok_or(Error::NotFound)?;
     let contract = request.principal().holder.subject.contract;
     if row.contract == contract && row.role == Role::User { Ok(row) } else { Err(Error::NotFound) }
 }

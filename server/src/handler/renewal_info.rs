@@ -21,9 +21,9 @@ const AGAIN: Duration = Duration::from_hours(6);
 /// When the certificate may and should renew.
 pub async fn get(bank: &Bank, certificate: &str, headers: &HeaderMap) -> Result<Reply, Error> {
     let id: CertId = certificate.parse().map_err(|_| Error::NotFound)?;
-    let holder = bank.store.certificate(&id).await?.ok_or(Error::NotFound)?;
+    let holder = bank.registry.certificate(&id).await?.ok_or(Error::NotFound)?;
     let now = bank.clock.now();
-    if wire::certificate_state(&holder.certificate, now) != CertificateState::Current {
+    if holder.certificate.shown(now) != CertificateState::Current {
         return Err(Error::NotRenewable);
     }
     let not_after = holder.certificate.not_after;

@@ -4,14 +4,14 @@ use http::StatusCode;
 use koshin_protocol::directory::ProfileName;
 use koshin_protocol::jws::By;
 use koshin_protocol::revocation::{Revocation, RevokeCert};
-use koshin_protocol::state::certificate::{Use, Validity};
+use koshin_protocol::state::certificate::Use;
 
 use crate::bank::Bank;
 use crate::error::Error;
 use crate::reply::Reply;
 use crate::request::{Authenticated, Fresh};
-use crate::store::change::{Actor, Revoke};
-use crate::store::row::{ActiveSession, Holder, Role};
+use crate::rule::command::{Actor, Revoke};
+use crate::rule::row::{ActiveSession, Holder, Role};
 
 /// Revokes a certificate, on its own word or on an administrator's.
 pub async fn create(bank: &Bank, request: Fresh) -> Result<Reply, Error> {
@@ -25,8 +25,8 @@ pub async fn create(bank: &Bank, request: Fresh) -> Result<Reply, Error> {
 async fn itself(bank: &Bank, request: &Authenticated<Holder>) -> Result<Reply, Error> {
     let (holder, now) = (request.principal(), request.now());
     let certificate = &holder.certificate;
-    let validity = Validity::at(now, certificate.not_before, certificate.not_after);
-    certificate.state.admits(Use::RevokeItself, validity).map_err(|token| holder.refused(token))?;
+    let admitted = certificate.state.admits(Use::RevokeItself, certificate.validity(now));
+    admitted.map_err(|token| holder.refused(token, now))?;
     if holder.subject.disabled {
         return Err(Error::SubjectDisabled);
     }
@@ -44,7 +44,7 @@ async fn another(bank: &Bank, request: Authenticated<ActiveSession>) -> Result<R
     }
     let payload: RevokeCert = request.payload()?;
     let own = &request.principal().holder.subject;
-    let holder = bank.store.certificate(&payload.cert_id).await?.ok_or(Error::NotFound)?;
+    let holder = bank.registry.certificate(&payload.cert_id).await?.ok_or(Error::NotFound)?;
     if holder.subject.contract != own.contract {
         return Err(Error::NotFound);
     }
@@ -65,7 +65,7 @@ async fn revoke(
         reason: payload.reason,
         include_successors: payload.include_successors,
     };
-    let revoked = bank.store.revoke(revoke, by, now).await?;
+    let revoked = bank.registry.revoke(revoke, by, now).await?;
     bank.metrics.certificates_revoked(revoked.len());
     Ok(Reply::json(StatusCode::OK, &Revocation { revoked }))
 }

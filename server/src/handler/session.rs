@@ -5,7 +5,7 @@ use koshin_protocol::environment::{Environment, supports};
 use koshin_protocol::pin::Pin;
 use koshin_protocol::problem::Token;
 use koshin_protocol::session::NewSession;
-use koshin_protocol::state::certificate::{Certificate, Use, Validity};
+use koshin_protocol::state::certificate::{Certificate, Use};
 use koshin_protocol::time::Time;
 use serde::Deserialize;
 
@@ -15,10 +15,9 @@ use crate::error::Error;
 use crate::reply::Reply;
 use crate::request::Authenticated;
 use crate::route::Route;
-use crate::store::change::{LogOn, PinCheck};
-use crate::store::id::SessionId;
-use crate::store::row::{ActiveSession, Holder, PinState, Purpose, RollbackRight, SubjectRow};
-use crate::store::{OrderRefused, Refused};
+use crate::rule::command::{LogOn, PinCheck};
+use crate::rule::row::{ActiveSession, Holder, PinState, Purpose, RollbackRight, SubjectRow};
+use crate::rule::refused::{OrderRefused, Refused};
 use crate::wire;
 
 /// Logs on.
@@ -41,13 +40,12 @@ pub async fn create(bank: &Bank, request: Authenticated<Holder>) -> Result<Reply
         fingerprint: holder.certificate.fingerprint,
         purpose: payload.purpose,
         environment: serde_json::to_string(&payload.environment).expect("an environment is JSON"),
-        session: SessionId::random(),
         pin: pin.clone(),
         idle: bank.policy.session.idle,
         absolute: bank.policy.session.absolute,
         rollback_within: bank.policy.rollback,
     };
-    let logged_on = bank.store.log_on(log_on, now).await.map_err(Error::from);
+    let logged_on = bank.registry.log_on(log_on, now).await.map_err(Error::from);
     let logged_on = settle(bank, &holder.subject, &pin, now, logged_on).await?;
     if logged_on.confirmed.is_some() {
         bank.metrics.order_transition("valid", "completed");
@@ -66,20 +64,26 @@ struct Declared {
 /// Stage `signer`: only for a recovery may the certificate be superseded.
 fn admit(holder: &Holder, purpose: Purpose, now: Time) -> Result<(), Error> {
     let certificate = &holder.certificate;
-    let validity = Validity::at(now, certificate.not_before, certificate.not_after);
     let wanted = match (purpose, certificate.state) {
         (Purpose::Recovery, Certificate::Superseded) => Use::RecoveryLogon,
         (Purpose::Renewal | Purpose::Recovery, _) => Use::Logon,
     };
-    certificate.state.admits(wanted, validity).map_err(|token| holder.refused(token))?;
+    let admitted = certificate.state.admits(wanted, certificate.validity(now));
+    admitted.map_err(|token| holder.refused(token, now))?;
     if holder.subject.disabled { Err(Error::SubjectDisabled) } else { Ok(()) }
 }
 
 /// The first checks of a recovery in stage `state` (SPEC.md 7.4): the store makes them again when it logs on.
 fn may_recover(bank: &Bank, holder: &Holder, now: Time) -> Result<(), Error> {
-    let (Certificate::Superseded, Some(rollback)) = (holder.certificate.state, holder.rollback)
-    else {
-        return Err(Refused::NotSuperseded.into());
+    let rollback = match (holder.certificate.state, holder.rollback) {
+        (Certificate::Superseded, Some(rollback)) => rollback,
+        // An import superseded it: there is no order to roll back.
+        (Certificate::Superseded, None) => {
+            return Err(holder.refused(Token::CertificateSuperseded, now));
+        }
+        (Certificate::Unconfirmed | Certificate::Current | Certificate::Revoked, _) => {
+            return Err(Refused::NotSuperseded.into());
+        }
     };
     let refused = |token| {
         Err(Refused::Order(OrderRefused {
@@ -132,7 +136,7 @@ pub fn read(bank: &Bank, request: &Authenticated<ActiveSession>) -> Result<Reply
 /// Logs off.
 pub async fn log_off(bank: &Bank, request: Authenticated<ActiveSession>) -> Result<Reply, Error> {
     let koshin_protocol::empty::Empty {} = request.payload()?;
-    bank.store.log_off(request.principal().id, request.now()).await?;
+    bank.registry.log_off(request.principal().id, request.now()).await?;
     Ok(Reply::empty(StatusCode::NO_CONTENT))
 }
 
@@ -146,6 +150,6 @@ pub async fn defer(bank: &Bank, request: Authenticated<ActiveSession>) -> Result
         let order = request.principal().holder.order.map(|open| open.id);
         return Err(Refused::DeferralRefused { order }.into());
     }
-    let session = bank.store.defer(request.principal().id, now).await?;
+    let session = bank.registry.defer(request.principal().id, now).await?;
     Ok(Reply::json(StatusCode::OK, &wire::session(bank, &session, now)?))
 }

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::Error;
 use crate::route::Route;
-use crate::store::row::{ActiveSession, Holder, Purpose, Role};
+use crate::rule::row::{ActiveSession, Holder, Purpose, Role};
 
 /// A request that `P` signed.
 pub struct Authenticated<P> {

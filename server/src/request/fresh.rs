@@ -11,8 +11,8 @@ use super::{Authenticated, Reader};
 use crate::bank::Bank;
 use crate::error::Error;
 use crate::route::Route;
-use crate::store::id::{Fingerprint, SessionId};
-use crate::store::row::{ActiveSession, Holder};
+use crate::id::{Fingerprint, SessionId};
+use crate::rule::row::{ActiveSession, Holder};
 
 /// A request that is no replay. Its signature has not been looked at.
 pub struct Fresh {
@@ -38,7 +38,7 @@ impl Fresh {
         let By::Certificate(der) = self.jws.by() else { return Err(Error::WrongSigner) };
         // A certificate that is known by its whole DER was validated when it was issued or imported.
         let fingerprint = Fingerprint::of(der);
-        let holder = bank.store.certificate_by_fingerprint(fingerprint).await?;
+        let holder = bank.registry.certificate_by_fingerprint(fingerprint).await?;
         let holder = holder.ok_or(Error::CertificateUnknown)?;
         if let Some(key) = self.jws.own_key() {
             bank.keys.keep(fingerprint, key);
@@ -55,8 +55,8 @@ impl Fresh {
         let id: Option<SessionId> = bank.urls.session(kid).and_then(|id| id.parse().ok());
         let id = id.ok_or(Error::SessionEnded)?;
         let now = self.now;
-        let session = bank.store.session(id, now).await?.ok_or(Error::SessionEnded)?;
-        let key = bank.keys.of(&session.holder.certificate)?;
+        let session = bank.registry.session(id, now).await?.ok_or(Error::SessionEnded)?;
+        let key = bank.keys.of(&session.holder.certificate, &bank.registry).await?;
         let verified = self.jws.verify(bank.verifier, &key)?;
         count(bank, session.holder.certificate.fingerprint)?;
         let authenticated = Authenticated { route: self.route, verified, principal: session, now };
@@ -71,7 +71,7 @@ impl Fresh {
         if holder.subject.disabled {
             return Err(Error::SubjectDisabled);
         }
-        bank.store.touch_session(id, now);
+        bank.registry.touch_session(id, now);
         Ok(authenticated)
     }
 

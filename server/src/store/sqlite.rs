@@ -1,62 +1,47 @@
 //! The embedded store: one `SQLite` file in WAL mode, flushed at every commit.
 //!
-//! One thread writes and shares each flush among all who wait (`writer`); reads are done where they
-//! are asked for, on connections of their own (`reader`). A write is a `transition`: it gives events to
-//! the protocol's state machines and carries out their effects.
+//! One thread writes and shares each flush among all who wait (`writer`); reads are done where they are asked for, on
+//! connections of their own (`reader`).
 
+mod audit;
 mod backup;
-mod column;
-mod expire;
-mod order;
+mod commit;
+mod crl;
+mod name;
 #[cfg(debug_assertions)]
 mod plan;
 mod read;
 mod reader;
-mod registry;
-mod reissue;
-mod restore;
-mod revocation;
 mod schema;
-mod session;
-mod signer;
-mod touch;
-mod transition;
+mod statement;
 mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use koshin_protocol::cert_id::CertId;
-use koshin_protocol::jwk::Thumbprint;
-use koshin_protocol::state::session::{Event, Session};
 use koshin_protocol::time::Time;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use self::column::{all, execute};
 use self::reader::Readers;
-use self::touch::Touches;
+use self::statement::{integer, one};
 use self::writer::Writer;
-use super::change::{
-    Actor, Attempt, Confirm, Delivery, Enroll, Import, ImportOutcome, LogOn, LoggedOn, NewContract,
-    NewReissue, NewRequest, NewSubject, PinCheck, PlaceOrder, Placed, Reserve, Revoke, Signed,
-    Undo,
+use super::crl::{CrlRow, ImportedRevocation, RevocationRow, SupersededRow};
+use super::ids::Ids;
+use super::{
+    By, Commit, Committed, Contract, Integrity, Loaded, Read, Request, Staff, Store, StoreError,
+    Write,
 };
-use super::id::{ContractId, Fingerprint, OrderId, ReissueId, RequestId, SessionId, SubjectId};
-use super::row::{
-    ActiveSession, ContractLine, ContractRow, CrlRow, Holder, ImportedRevocation, Integrity,
-    OperatorRow, OrderRow, ReissueRow, RequestRow, Reserved, RevocationRow, SubjectRow,
-    SupersededRow, Unfinished,
-};
-use super::{Failure, Read, Store, StoreError, Write};
 use crate::audit::{AuditRecord, Chain, Head};
+use crate::id::{ContractId, OrderId, RequestId};
+use crate::rule::subject::Chapter;
 pub use backup::operator_credential_in;
-pub use restore::{Lost, Restore, RestoreError, RestoreReport, restore};
 
 /// As many connections read at once.
 const READERS: usize = 4;
 
-/// Pages of the log after which they are copied into the file: 16 MB. A page that many commits
-/// change in the meantime is copied once.
+/// Pages of the log after which they are copied into the file: 16 MB. A page that many commits change in the meantime is
+/// copied once.
 const CHECKPOINT: u32 = 4096;
 
 /// The store in one `SQLite` file.
@@ -64,18 +49,20 @@ pub struct Sqlite {
     path: PathBuf,
     writer: Writer,
     readers: Readers,
-    touches: Touches,
+    ids: Arc<Ids>,
 }
 
 impl Sqlite {
-    /// Opens the file, making or migrating it where needed.
+    /// Opens the file, making it where needed.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
         let path = path.into();
         let connection = open(&path)?;
         backup::refuse_copy(&connection)?;
+        let key = one(&connection, "SELECT id_key FROM bank", [], |row| row.get(0))?;
+        let key = key.ok_or_else(|| StoreError::Corrupt("the bank has no key".to_owned()))?;
         let readers = Readers::open(&path, READERS)?;
         let writer = Writer::start(connection)?;
-        Ok(Self { path, writer, readers, touches: Touches::default() })
+        Ok(Self { path, writer, readers, ids: Arc::new(Ids::new(&key)) })
     }
 
     /// Where the file is.
@@ -95,13 +82,16 @@ impl Sqlite {
         Box::pin(std::future::ready(self.readers.read(read)))
     }
 
-    fn write<T, F>(&self, change: F) -> Write<'_, T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection, &Touches) -> Result<T, Failure> + Send + 'static,
-    {
-        let touches = self.touches.clone();
-        self.writer.submit(move |connection| change(connection, &touches))
+    /// Slow reads: on a thread and a connection of their own.
+    fn aside<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Read<'_, T> {
+        let path = self.path.clone();
+        Box::pin(async move {
+            let work = tokio::task::spawn_blocking(move || read(&Connection::open(path)?));
+            work.await.unwrap_or(Err(StoreError::Panicked))
+        })
     }
 }
 
@@ -114,16 +104,15 @@ fn open(path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
     configure(&connection)?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
-    schema::migrate(&mut connection)?;
+    schema::prepare(&mut connection)?;
     Ok(connection)
 }
 
-/// What every connection is told. What a savepoint would need to undo stays in memory, since it
-/// never outlives the process.
+/// What every connection is told.
 fn configure(connection: &Connection) -> Result<(), StoreError> {
     connection.set_prepared_statement_cache_capacity(128);
-    // Plans do not depend on what is bound. Without this a statement that a partial index could
-    // serve is compiled anew at each use, which takes longer than all else that a request does.
+    // Plans do not depend on what is bound. Without this a statement that a partial index could serve is compiled anew at
+    // each use, which takes longer than all else that a request does.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.execute_batch(
         "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;
@@ -132,134 +121,77 @@ fn configure(connection: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-const AUDIT: &str = "
-    SELECT sequence, record, hash FROM audit WHERE chain = ?1 AND sequence > ?2
-    ORDER BY sequence LIMIT ?3";
-// A loose scan: one seek for each chain, not one step for each record.
-const HEADS: &str = "
-    WITH RECURSIVE chains (chain) AS (
-        SELECT min(chain) FROM audit
-        UNION ALL
-        SELECT (SELECT min(chain) FROM audit WHERE chain > chains.chain) FROM chains
-        WHERE chains.chain IS NOT NULL
-    )
-    SELECT a.chain, a.sequence, a.hash FROM chains
-    JOIN audit AS a ON a.chain = chains.chain
-        AND a.sequence = (SELECT max(sequence) FROM audit WHERE chain = chains.chain)";
-
-fn heads(connection: &Connection) -> Result<Vec<Head>, StoreError> {
-    all(connection, HEADS, [], |row| {
-        Ok(Head {
-            chain: row.get(0)?,
-            sequence: row.get::<_, i64>(1)?.unsigned_abs(),
-            hash: row.get(2)?,
-        })
-    })
-}
+const NUMBERS: &str = "UPDATE bank SET next = next + ?1 RETURNING next - ?1";
 
 impl Store for Sqlite {
-    fn certificate_by_fingerprint(&self, fingerprint: Fingerprint) -> Read<'_, Option<Holder>> {
-        self.read(|connection| {
-            Ok(read::holder_by_fingerprint(connection, fingerprint)?.map(|held| held.holder))
-        })
+    fn ids(&self) -> Arc<Ids> {
+        Arc::clone(&self.ids)
     }
 
-    fn certificate(&self, certificate: &CertId) -> Read<'_, Option<Holder>> {
-        self.read(|connection| {
-            Ok(read::holder_by_cert_id(connection, certificate)?.map(|held| held.holder))
-        })
+    fn load(&self, by: By) -> Read<'_, Option<Loaded>> {
+        self.read(|connection| read::load(connection, &by))
     }
 
-    fn session(&self, session: SessionId, now: Time) -> Read<'_, Option<ActiveSession>> {
-        self.read(|connection| {
-            let found = read::session(connection, session, &self.touches)?;
-            Ok(found.map(|(session, _)| session).filter(|session| {
-                let state = Session::Active(signer::active(session));
-                state.step(Event::Looked { now }).is_ok_and(|looked| looked.state == state)
-            }))
-        })
+    fn subjects(&self, contract: ContractId, after: u64, limit: u32) -> Read<'_, Vec<Loaded>> {
+        self.aside(move |connection| read::subjects(connection, contract, after, limit))
     }
 
-    fn touch_session(&self, session: SessionId, now: Time) {
-        self.touches.touch(session, now);
+    fn waiting(&self, limit: u32) -> Read<'_, Vec<(u64, OrderId)>> {
+        self.read(|connection| read::waiting(connection, limit))
     }
 
-    fn order(&self, order: OrderId) -> Read<'_, Option<OrderRow>> {
-        self.read(|connection| read::order(connection, order))
+    fn chapter(&self, number: u64) -> Read<'_, Option<Chapter>> {
+        self.read(|connection| read::chapter(connection, number))
     }
 
-    fn order_by_key(&self, key: Thumbprint) -> Read<'_, Option<OrderRow>> {
-        self.read(|connection| read::order_by_key(connection, key))
+    fn certificate(&self, number: u64) -> Read<'_, Option<Arc<[u8]>>> {
+        self.read(|connection| read::certificate(connection, number))
     }
 
-    fn contract(
-        &self,
-        contract: ContractId,
-        only: Option<SubjectId>,
-    ) -> Read<'_, Option<ContractRow>> {
-        let read = |connection: &Connection| read::contract(connection, contract, only);
-        Box::pin(std::future::ready(self.readers.snapshot(read)))
+    fn contract(&self, id: ContractId) -> Read<'_, Option<(Contract, u64)>> {
+        self.read(|connection| read::contract(connection, id))
     }
 
-    fn contracts(&self) -> Read<'_, Vec<ContractLine>> {
-        self.read(registry::contracts)
+    fn contracts(&self) -> Read<'_, Vec<(Contract, u64)>> {
+        self.aside(read::contracts)
     }
 
-    fn subject(&self, subject: SubjectId) -> Read<'_, Option<SubjectRow>> {
-        self.read(|connection| read::subject(connection, subject))
+    fn staff(&self) -> Read<'_, (Staff, u64)> {
+        self.read(read::staff)
     }
 
-    fn subject_by_name(&self, name_der: Vec<u8>) -> Read<'_, Option<SubjectRow>> {
-        self.read(|connection| read::subject_by_name(connection, &name_der))
+    fn request(&self, id: RequestId) -> Read<'_, Option<Request>> {
+        self.read(|connection| read::request(connection, id))
     }
 
-    fn reissue(&self, reissue: ReissueId) -> Read<'_, Option<ReissueRow>> {
-        self.read(|connection| read::reissue(connection, reissue))
-    }
-
-    fn requests(&self) -> Read<'_, Vec<RequestRow>> {
-        self.read(reissue::requests)
+    fn requests(&self) -> Read<'_, Vec<Request>> {
+        self.aside(read::requests)
     }
 
     fn revocations(&self, issuer: Vec<u8>, unexpired_at: Time) -> Read<'_, Vec<RevocationRow>> {
-        self.read(|connection| revocation::listed(connection, &issuer, unexpired_at))
+        self.aside(move |connection| crl::revocations(connection, &issuer, unexpired_at))
     }
 
     fn imported_revocations(&self, unexpired_at: Time) -> Read<'_, Vec<ImportedRevocation>> {
-        self.read(|connection| revocation::imported(connection, unexpired_at))
+        self.aside(move |connection| crl::imported_revocations(connection, unexpired_at))
     }
 
     fn superseded(&self, issuer: Vec<u8>, now: Time) -> Read<'_, Vec<SupersededRow>> {
-        self.read(|connection| revocation::superseded(connection, &issuer, now))
+        self.aside(move |connection| crl::superseded(connection, &issuer, now))
     }
 
     fn latest_crl(&self, issuer: Vec<u8>) -> Read<'_, Option<CrlRow>> {
-        self.read(|connection| revocation::latest(connection, &issuer))
-    }
-
-    fn operators(&self) -> Read<'_, Vec<OperatorRow>> {
-        self.read(registry::operators)
-    }
-
-    fn operator_credential(&self, name: &str) -> Read<'_, Option<String>> {
-        self.read(|connection| registry::credential(connection, name))
+        self.read(|connection| crl::latest(connection, &issuer))
     }
 
     fn audit(&self, chain: Chain, after: u64, limit: u32) -> Read<'_, Vec<AuditRecord>> {
-        let after = i64::try_from(after).unwrap_or(i64::MAX);
-        self.read(|connection| {
-            all(connection, AUDIT, rusqlite::params![chain, after, limit], |row| {
-                Ok(AuditRecord {
-                    sequence: row.get::<_, i64>(0)?.unsigned_abs(),
-                    record: row.get(1)?,
-                    hash: row.get(2)?,
-                })
-            })
-        })
+        match chain {
+            Chain::Bank => self.aside(move |connection| audit::records(connection, after, limit)),
+        }
     }
 
     fn audit_heads(&self) -> Read<'_, Vec<Head>> {
-        self.read(heads)
+        self.read(|connection| Ok(audit::newest(connection)?.into_iter().collect()))
     }
 
     fn integrity(&self) -> Read<'_, Integrity> {
@@ -270,228 +202,24 @@ impl Store for Sqlite {
         self.aside(move |connection| backup::write(connection, &path))
     }
 
-    fn begin_pin_attempt(&self, subject: SubjectId, now: Time) -> Write<'_, Attempt> {
-        self.write(move |connection, _| registry::begin_pin_attempt(connection, subject, now))
-    }
-
-    fn pin_was_right(&self, subject: SubjectId, hash: String, now: Time) -> Write<'_, ()> {
-        self.write(move |connection, _| registry::pin_was_right(connection, subject, &hash, now))
-    }
-
-    fn log_on(&self, log_on: LogOn, now: Time) -> Write<'_, LoggedOn> {
-        self.write(move |connection, touches| session::log_on(connection, touches, &log_on, now))
-    }
-
-    fn log_off(&self, session: SessionId, now: Time) -> Write<'_, ()> {
-        self.write(move |connection, touches| session::log_off(connection, touches, session, now))
-    }
-
-    fn defer(&self, session: SessionId, now: Time) -> Write<'_, ActiveSession> {
-        self.write(move |connection, touches| session::defer(connection, touches, session, now))
-    }
-
-    fn place_order(&self, place: PlaceOrder, now: Time) -> Write<'_, Placed> {
-        self.write(move |connection, touches| order::place(connection, touches, &place, now))
-    }
-
-    fn unfinished_orders(&self, limit: u32, lease: Time, now: Time) -> Write<'_, Vec<Unfinished>> {
-        self.write(move |connection, _| order::take_unfinished(connection, limit, lease, now))
-    }
-
-    fn reserve_signing(&self, reserve: Reserve, now: Time) -> Write<'_, Reserved> {
-        self.write(move |connection, _| order::reserve(connection, &reserve, now))
-    }
-
-    fn issued(&self, order: OrderId, signed: Signed, now: Time) -> Write<'_, Delivery> {
-        self.write(move |connection, _| order::issued(connection, order, &signed, now))
-    }
-
-    fn issue_failed(&self, order: OrderId, reason: String, now: Time) -> Write<'_, OrderRow> {
-        self.write(move |connection, _| order::issue_failed(connection, order, &reason, now))
-    }
-
-    fn cancel_order(&self, undo: Undo, now: Time) -> Write<'_, OrderRow> {
-        self.write(move |connection, touches| order::cancel(connection, touches, undo, now))
-    }
-
-    fn confirm_order(&self, confirm: Confirm, now: Time) -> Write<'_, OrderRow> {
-        self.write(move |connection, _| order::confirm(connection, confirm, now))
-    }
-
-    fn roll_back(&self, undo: Undo, now: Time) -> Write<'_, OrderRow> {
-        self.write(move |connection, touches| order::roll_back(connection, touches, undo, now))
-    }
-
-    fn expire(&self, limit: u32, now: Time) -> Write<'_, u32> {
-        let touched = self.touches.take();
-        let writing = touched.clone();
-        let change = self.write(move |connection, touches| {
-            expire::expire(connection, &writing, touches, limit, now)
-        });
-        Box::pin(async move {
-            let ended = change.await?;
-            self.touches.written(&touched);
-            Ok(ended)
+    fn numbers(&self, count: u32) -> Write<'_, u64> {
+        self.writer.submit(move |connection, _| {
+            let first = one(connection, NUMBERS, [count], |row| row.get::<_, i64>(0))?;
+            let missing = || StoreError::Corrupt("the bank's own row is missing".to_owned());
+            first.map(i64::unsigned_abs).ok_or_else(missing)
         })
     }
 
-    fn open_reissue(
-        &self,
-        reissue: NewReissue,
-        by: Actor,
-        now: Time,
-    ) -> Write<'_, (ReissueRow, bool)> {
-        self.write(move |connection, touches| {
-            reissue::open(connection, touches, &reissue, &by, now)
-        })
+    fn commit(&self, commit: Commit) -> Write<'_, Committed> {
+        self.writer.submit(move |connection, records| commit::write(connection, &commit, records))
     }
 
-    fn cancel_reissue(&self, reissue: ReissueId, by: Actor, now: Time) -> Write<'_, ReissueRow> {
-        self.write(move |connection, touches| {
-            reissue::cancel(connection, touches, reissue, &by, now)
-        })
+    fn next_crl_number(&self, issuer: Vec<u8>) -> Write<'_, u64> {
+        self.writer.submit(move |connection, _| crl::next_number(connection, &issuer))
     }
 
-    fn enroll(&self, enroll: Enroll, now: Time) -> Write<'_, Placed> {
-        self.write(move |connection, _| reissue::enroll(connection, &enroll, now))
-    }
-
-    fn request_reissue(
-        &self,
-        request: NewRequest,
-        maker: String,
-        now: Time,
-    ) -> Write<'_, RequestRow> {
-        self.write(move |connection, _| reissue::request(connection, &request, &maker, now))
-    }
-
-    fn approve_reissue(
-        &self,
-        request: RequestId,
-        reissue: NewReissue,
-        checker: String,
-        now: Time,
-    ) -> Write<'_, ReissueRow> {
-        self.write(move |connection, _| {
-            reissue::approve(connection, request, &reissue, &checker, now)
-        })
-    }
-
-    fn unlock(&self, subject: SubjectId, by: Actor, now: Time) -> Write<'_, ()> {
-        self.write(move |connection, touches| {
-            registry::unlock(connection, touches, subject, &by, now)
-        })
-    }
-
-    fn set_pin_hash(
-        &self,
-        subject: SubjectId,
-        hash: String,
-        old: PinCheck,
-        by: Actor,
-        now: Time,
-    ) -> Write<'_, ()> {
-        self.write(move |connection, touches| {
-            registry::set_pin_hash(connection, touches, subject, &hash, &old, &by, now)
-        })
-    }
-
-    fn revoke(&self, revoke: Revoke, by: Actor, now: Time) -> Write<'_, Vec<CertId>> {
-        self.write(move |connection, touches| {
-            revocation::revoke(connection, touches, &revoke, &by, now)
-        })
-    }
-
-    fn next_crl_number(&self, issuer: Vec<u8>, _now: Time) -> Write<'_, u64> {
-        self.write(move |connection, _| revocation::next_number(connection, &issuer))
-    }
-
-    fn publish_crl(&self, issuer: Vec<u8>, crl: CrlRow) -> Write<'_, ()> {
-        self.write(move |connection, _| revocation::publish(connection, &issuer, &crl))
-    }
-
-    fn add_operator(
-        &self,
-        name: String,
-        credential_hash: String,
-        by: Actor,
-        now: Time,
-    ) -> Write<'_, ()> {
-        self.write(move |connection, _| {
-            registry::add_operator(connection, &name, &credential_hash, &by, now)
-        })
-    }
-
-    fn operator_refused(&self, name: String, now: Time) -> Write<'_, ()> {
-        self.write(move |connection, _| registry::operator_refused(connection, name, now))
-    }
-
-    fn disable_operator(&self, name: String, by: Actor, now: Time) -> Write<'_, ()> {
-        self.write(move |connection, _| registry::disable_operator(connection, &name, &by, now))
-    }
-
-    fn add_contract(&self, contract: NewContract, by: Actor, now: Time) -> Write<'_, ()> {
-        self.write(move |connection, _| registry::add_contract(connection, &contract, &by, now))
-    }
-
-    fn add_subject(&self, subject: NewSubject, by: Actor, now: Time) -> Write<'_, SubjectRow> {
-        self.write(move |connection, _| registry::add_subject(connection, &subject, &by, now))
-    }
-
-    fn set_subject_disabled(
-        &self,
-        subject: SubjectId,
-        disabled: bool,
-        by: Actor,
-        now: Time,
-    ) -> Write<'_, ()> {
-        self.write(move |connection, _| {
-            registry::set_subject_disabled(connection, subject, disabled, &by, now)
-        })
-    }
-
-    fn set_contract_disabled(
-        &self,
-        contract: ContractId,
-        disabled: bool,
-        by: Actor,
-        now: Time,
-    ) -> Write<'_, ()> {
-        self.write(move |connection, _| {
-            registry::set_contract_disabled(connection, contract, disabled, &by, now)
-        })
-    }
-
-    fn import_certificates(
-        &self,
-        imports: Vec<Import>,
-        dry_run: bool,
-        by: Actor,
-        now: Time,
-    ) -> Write<'_, Vec<ImportOutcome>> {
-        self.write(move |connection, _| {
-            if !dry_run {
-                return registry::import(connection, &imports, &by, now);
-            }
-            execute(connection, "SAVEPOINT dry_run", [])?;
-            let outcomes = registry::import(connection, &imports, &by, now);
-            execute(connection, "ROLLBACK TO dry_run", [])?;
-            execute(connection, "RELEASE dry_run", [])?;
-            outcomes
-        })
-    }
-}
-
-impl Sqlite {
-    /// Slow reads: on a thread and a connection of their own.
-    fn aside<T: Send + 'static>(
-        &self,
-        read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
-    ) -> Read<'_, T> {
-        let path = self.path.clone();
-        Box::pin(async move {
-            let work = tokio::task::spawn_blocking(move || read(&Connection::open(path)?));
-            work.await.unwrap_or(Err(StoreError::Panicked))
-        })
+    fn publish_crl(&self, issuer: Vec<u8>, row: CrlRow) -> Write<'_, ()> {
+        debug_assert!(integer(row.number) > 0, "numbers are given from 1");
+        self.writer.submit(move |connection, _| crl::publish(connection, &issuer, &row))
     }
 }

@@ -5,7 +5,7 @@ use koshin_protocol::base64url;
 use koshin_protocol::operation::Operation;
 use koshin_protocol::problem::Token;
 use koshin_server::route::Route;
-use koshin_server::store::row::Role;
+use koshin_server::rule::row::Role;
 use serde_json::{Value, json};
 
 use crate::bank::{Bank, DAY, at};

@@ -23,9 +23,10 @@ use koshin_server::pin::Pins;
 use koshin_server::policy::{Policy, SHIPPED};
 use koshin_server::route::Route;
 use koshin_server::store::Store;
-use koshin_server::store::change::{Actor, Import, ImportOutcome, NewContract, PinCheck};
-use koshin_server::store::id::{ContractId, SubjectId};
-use koshin_server::store::row::Role;
+use koshin_server::rule::command::{Actor, Import, ImportOutcome, NewContract, PinCheck};
+use koshin_server::id::{ContractId, SubjectId};
+use koshin_server::rule::row::Role;
+use koshin_server::registry::Registry;
 use koshin_server::store::sqlite::Sqlite;
 use koshin_server::urls::Urls;
 use koshin_server::watch::Metrics;
@@ -95,7 +96,8 @@ impl Default for Setup {
 pub struct Bank {
     pub server: Arc<Server>,
     pub clock: Arc<Fixed>,
-    pub store: Arc<Sqlite>,
+    pub store: Arc<Registry>,
+    pub sqlite: Arc<Sqlite>,
     pub ca: Arc<FaultyIssuer>,
     pub root: Certificate,
     pub contract: ContractId,
@@ -120,10 +122,10 @@ impl Bank {
 
     pub async fn with(setup: Setup) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Arc::new(Sqlite::open(folder.path().join("koshin.db")).expect("a store"));
+        let sqlite = Arc::new(Sqlite::open(folder.path().join("koshin.db")).expect("a store"));
         let clock = Arc::new(Fixed::at(time(START)));
         let contract = ContractId::random();
-        let bank = Self::open(setup, folder, store, clock, contract);
+        let bank = Self::open(setup, folder, sqlite, clock, contract);
         let new = NewContract { id: contract, name: "株式会社テスト".to_owned() };
         bank.store.add_contract(new, Actor::Bank, bank.now()).await.expect("a contract");
         bank
@@ -132,10 +134,11 @@ impl Bank {
     fn open(
         setup: Setup,
         folder: TempDir,
-        store: Arc<Sqlite>,
+        sqlite: Arc<Sqlite>,
         clock: Arc<Fixed>,
         contract: ContractId,
     ) -> Self {
+        let store = Arc::new(Registry::new(Arc::clone(&sqlite) as _));
         let none: Option<&Passphrase> = None;
         let authority = AUTHORITY.path().join("ca");
         let embedded = Arc::new(Embedded::load(&authority, none, &origin()).expect("a CA"));
@@ -151,7 +154,7 @@ impl Bank {
         let server = Server {
             urls: Urls::new(&origin()),
             clock: clock.clone(),
-            store: store.clone(),
+            registry: store.clone(),
             issuer,
             receipts: receipts(receipt),
             nonces: Nonces::new().expect("randomness"),
@@ -164,16 +167,16 @@ impl Bank {
             root_crl,
             policy: setup.policy,
         };
-        Self { server: Arc::new(server), clock, store, ca, root, contract, folder }
+        Self { server: Arc::new(server), clock, store, sqlite, ca, root, contract, folder }
     }
 
     /// The same bank after its process ended and began anew.
     pub fn restarted(self, setup: Setup) -> Self {
-        let Self { server, clock, store, contract, folder, .. } = self;
-        store.close();
-        drop((server, store));
-        let store = Arc::new(Sqlite::open(folder.path().join("koshin.db")).expect("a store"));
-        Self::open(setup, folder, store, clock, contract)
+        let Self { server, clock, store, sqlite, contract, folder, .. } = self;
+        sqlite.close();
+        drop((server, store, sqlite));
+        let sqlite = Arc::new(Sqlite::open(folder.path().join("koshin.db")).expect("a store"));
+        Self::open(setup, folder, sqlite, clock, contract)
     }
 
     pub fn now(&self) -> Time {
@@ -285,18 +288,13 @@ impl Bank {
 
     /// A second connection, for SQL that the store does not offer.
     pub fn sql(&self) -> rusqlite::Connection {
-        rusqlite::Connection::open(self.store.path()).expect("a connection")
+        rusqlite::Connection::open(self.sqlite.path()).expect("a connection")
     }
 
     /// The registry's word for a certificate.
     pub fn state_of(&self, pair: &Pair) -> String {
-        self.sql()
-            .query_row(
-                "SELECT state FROM certificate WHERE cert_id = ?1",
-                [pair.cert_id().as_str()],
-                |row| row.get(0),
-            )
-            .expect("a certificate")
+        let found = crate::stored::at_once(self.store.certificate(&pair.cert_id()));
+        found.expect("read").expect("a certificate").certificate.state.as_str().to_owned()
     }
 }
 

@@ -3,7 +3,7 @@
 use koshin_protocol::order::Status;
 use koshin_protocol::problem::{Extra, Token};
 use koshin_server::route::Route;
-use koshin_server::store::row::Role;
+use koshin_server::rule::row::Role;
 use serde_json::json;
 
 use crate::bank::Bank;

@@ -3,7 +3,7 @@
 use koshin_protocol::operation::Operation;
 use koshin_protocol::problem::Token;
 use koshin_server::route::Route;
-use koshin_server::store::row::Role;
+use koshin_server::rule::row::Role;
 use serde_json::{Value, json};
 
 use crate::bank::{Bank, DAY, at};
@@ -133,7 +133,7 @@ async fn a_signer_member_that_the_resource_does_not_take_is_malformed_before_the
 #[tokio::test]
 async fn the_states_of_the_signer_are_told_in_their_order() {
     use koshin_server::store::Store;
-    use koshin_server::store::change::Actor;
+    use koshin_server::rule::command::Actor;
     let bank = Bank::new().await;
     let user = bank.user().await;
     bank.renew(&user).await;

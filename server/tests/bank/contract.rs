@@ -4,7 +4,7 @@ use koshin_protocol::contract::{Contract, PinState};
 use koshin_protocol::problem::Token;
 use koshin_protocol::session::Access;
 use koshin_server::route::Route;
-use koshin_server::store::row::Role;
+use koshin_server::rule::row::Role;
 
 use crate::bank::Bank;
 use crate::deeds::{Logon, pair_of};

@@ -8,7 +8,7 @@ use koshin_protocol::operation::Operation;
 use koshin_protocol::problem::Token;
 use koshin_protocol::session::Session;
 use koshin_server::route::Route;
-use koshin_server::store::row::Role;
+use koshin_server::rule::row::Role;
 use serde_json::json;
 
 use crate::bank::{Bank, ORIGIN, policy};

@@ -8,7 +8,7 @@ use koshin_protocol::order::{Order, Status};
 use koshin_protocol::problem::Token;
 use koshin_protocol::url::Url;
 use koshin_server::route::Route;
-use koshin_server::store::row::Role;
+use koshin_server::rule::row::Role;
 use serde_json::json;
 
 use crate::bank::{Bank, DAY, at};
@@ -51,7 +51,7 @@ async fn an_enrollment_makes_the_new_certificate_current_and_revokes_every_other
     bank.log_on_for(&user.pair, "renewal").await.refused(Token::CertificateRevoked);
 }
 
-// [ENR-16]
+// [ENR-15] [ENR-16]
 #[tokio::test]
 async fn a_subject_whose_certificate_expired_enrolls_anew() {
     let bank = Bank::new().await;
@@ -64,7 +64,7 @@ async fn a_subject_whose_certificate_expired_enrolls_anew() {
     let ticket = bank.reissue(&by, &user, "unspecified").await;
     let (pair, _) = bank.enroll(&ticket, &user.name).await;
     bank.log_on(&pair).await;
-    bank.log_on_for(&user.pair, "renewal").await.refused(Token::CertificateExpired);
+    bank.log_on_for(&user.pair, "renewal").await.refused(Token::CertificateRevoked);
 }
 
 // [ENR-11] [ENR-13]

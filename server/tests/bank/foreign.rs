@@ -8,7 +8,7 @@ use koshin_protocol::order::Order;
 use koshin_protocol::problem::Token;
 use koshin_protocol::url::Url;
 use koshin_server::route::Route;
-use koshin_server::store::row::Role;
+use koshin_server::rule::row::Role;
 use koshin_server::urls::Urls;
 use serde_json::{Value, json};
 

@@ -35,3 +35,7 @@ mod renewal_info;
 mod attack;
 mod concurrency;
 mod foreign;
+mod wrong_clock;
+
+#[path = "../stored/mod.rs"]
+mod stored;

@@ -7,7 +7,7 @@ use koshin_protocol::order::{Order, Status};
 use koshin_protocol::problem::{Extra, Token};
 use koshin_protocol::verify::default_verifier;
 use koshin_server::route::Route;
-use koshin_server::store::row::Role;
+use koshin_server::rule::row::Role;
 use serde_json::json;
 
 use crate::bank::{Bank, DAY, at, policy, time};

@@ -15,8 +15,8 @@ use koshin_protocol::csr::Csr;
 use koshin_protocol::jwk::{PublicKey, Thumbprint};
 use koshin_protocol::sign::{AwsLcKey, Signer};
 use koshin_protocol::time::Time;
-use koshin_server::store::id::{ContractId, SubjectId};
-use koshin_server::store::row::Role;
+use koshin_server::id::{ContractId, SubjectId};
+use koshin_server::rule::row::Role;
 
 /// A private key of any algorithm.
 #[derive(Clone)]

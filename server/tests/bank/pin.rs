@@ -9,7 +9,7 @@ use std::time::Duration;
 use koshin_protocol::contract::PinState;
 use koshin_protocol::problem::{Extra, Token};
 use koshin_protocol::session::Session;
-use koshin_server::store::row::Role;
+use koshin_server::rule::row::Role;
 use serde_json::json;
 use tokio::time::timeout;
 

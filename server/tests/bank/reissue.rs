@@ -3,7 +3,7 @@
 use koshin_protocol::order::{Order, Status as OrderStatus};
 use koshin_protocol::problem::Token;
 use koshin_protocol::reissue::Reissue;
-use koshin_server::store::row::Role;
+use koshin_server::rule::row::Role;
 use serde_json::json;
 
 use crate::bank::{Bank, DAY, at};

@@ -6,7 +6,7 @@ use koshin_protocol::problem::Token;
 use koshin_protocol::renewal_info::RenewalInfo;
 use koshin_protocol::url::Url;
 use koshin_server::route::Route;
-use koshin_server::store::row::Role;
+use koshin_server::rule::row::Role;
 
 use crate::bank::{Bank, at, time};
 use crate::deeds::pair_of;

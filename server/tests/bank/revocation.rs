@@ -5,7 +5,7 @@ use koshin_protocol::order::Status;
 use koshin_protocol::problem::Token;
 use koshin_protocol::revocation::Revocation;
 use koshin_server::route::Route;
-use koshin_server::store::row::Role;
+use koshin_server::rule::row::Role;
 use serde_json::json;
 use x509_cert::crl::CertificateList;
 

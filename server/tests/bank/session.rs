@@ -6,8 +6,8 @@ use koshin_protocol::problem::Token;
 use koshin_protocol::session::{Access, Purpose, Session};
 use koshin_server::route::Route;
 use koshin_server::store::Store;
-use koshin_server::store::change::Actor;
-use koshin_server::store::row::Role;
+use koshin_server::rule::command::Actor;
+use koshin_server::rule::row::Role;
 use serde_json::json;
 
 use crate::bank::{Bank, DAY, at, policy, time};

@@ -11,7 +11,7 @@ use koshin_protocol::jws::By;
 use koshin_protocol::operation::Operation;
 use koshin_protocol::sign::{AwsLcKey, Signer};
 use koshin_server::route::Route;
-use koshin_server::store::id::SubjectId;
+use koshin_server::id::SubjectId;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 

@@ -14,9 +14,9 @@ use koshin_protocol::time::Period;
 use koshin_server::pin::Pins;
 use koshin_server::policy::Argon2idCost;
 use koshin_server::store::Store;
-use koshin_server::store::change::{Actor, Import, NewContract, PinCheck};
-use koshin_server::store::id::{ContractId, SubjectId};
-use koshin_server::store::row::Role;
+use koshin_server::rule::command::{Actor, Import, NewContract, PinCheck};
+use koshin_server::id::{ContractId, SubjectId};
+use koshin_server::rule::row::Role;
 
 use crate::bank::{Bank, now};
 

@@ -25,7 +25,7 @@ use std::time::{Duration, SystemTime};
 
 use koshin_server::audit;
 use koshin_server::store::Store;
-use koshin_server::store::change::Actor;
+use koshin_server::rule::command::Actor;
 use tokio::task::JoinSet;
 
 use crate::bank::{Bank, now};

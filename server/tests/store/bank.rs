@@ -17,14 +17,16 @@ use koshin_protocol::state::order::Finality;
 use koshin_protocol::time::{Period, Time};
 use koshin_server::ca::{Authority, Crl, Entry, Reason as CrlReason};
 use koshin_server::config::Origin;
-use koshin_server::store::change::{
+use koshin_server::rule::command::{
     Actor, Confirm, Enroll, Import, ImportOutcome, LogOn, LoggedOn, NewContract, NewReissue,
     PinCheck, PlaceOrder, Placed, Revoke, Signed, Undo,
 };
-use koshin_server::store::id::{ContractId, Fingerprint, OrderId, ReissueId, SessionId, SubjectId};
-use koshin_server::store::row::{OrderRow, Purpose, Reason, ReissueRow, RevocationRow, Role};
+use koshin_server::id::{ContractId, Fingerprint, OrderId, ReissueId, SessionId, SubjectId};
+use koshin_server::rule::row::{OrderRow, Purpose, Reason, ReissueRow, Role};
+use koshin_server::store::crl::RevocationRow;
 use koshin_server::store::sqlite::Sqlite;
-use koshin_server::store::{Failure, Refused, Store};
+use koshin_server::registry::{Failure, Registry};
+use koshin_server::rule::refused::Refused;
 use tempfile::TempDir;
 
 /// 2026-01-01T00:00:00Z
@@ -172,7 +174,8 @@ pub struct Bank {
     folder: PathBuf,
     /// Removed with the bank, unless the folder is somebody else's.
     _temporary: Option<TempDir>,
-    pub store: Arc<Sqlite>,
+    pub store: Arc<Registry>,
+    pub sqlite: Arc<Sqlite>,
     pub ca: Ca,
     clock: AtomicI64,
     keys: AtomicU64,
@@ -226,11 +229,13 @@ impl Bank {
     }
 
     async fn with(folder: PathBuf, temporary: Option<TempDir>) -> Self {
-        let store = Arc::new(Sqlite::open(folder.join("koshin.db")).expect("a store"));
+        let sqlite = Arc::new(Sqlite::open(folder.join("koshin.db")).expect("a store"));
+        let store = Arc::new(Registry::new(Arc::clone(&sqlite) as _));
         let bank = Self {
             folder,
             _temporary: temporary,
             store,
+            sqlite,
             ca: Ca::new(),
             clock: AtomicI64::new(START),
             keys: AtomicU64::new(1),
@@ -304,7 +309,6 @@ impl Bank {
             fingerprint: fingerprint(certificate),
             purpose,
             environment: "{}".to_owned(),
-            session: SessionId::random(),
             pin: PinCheck::NotAsked,
             idle: Period::from_seconds(600),
             absolute: Period::from_seconds(3600),
@@ -327,7 +331,6 @@ impl Bank {
         PlaceOrder {
             session,
             replaces: person.cert_id(),
-            order: OrderId::random(),
             key_store: "file".to_owned(),
             csr: vec![0x30],
             key: thumbprint(n),
@@ -424,7 +427,6 @@ impl Bank {
         let certificate = self.ca.sign(&person.name, n, (now - 3600, now + 365 * DAY));
         Enroll {
             reissue,
-            order: OrderId::random(),
             key_store: "file".to_owned(),
             environment: "{}".to_owned(),
             csr: vec![0x30],
@@ -445,25 +447,20 @@ impl Bank {
 
     /// A second connection, for SQL that the store does not offer.
     pub fn sql(&self) -> rusqlite::Connection {
-        rusqlite::Connection::open(self.store.path()).expect("a connection")
+        rusqlite::Connection::open(self.sqlite.path()).expect("a connection")
     }
 
     /// The registry's word for a certificate.
     pub fn state_of(&self, certificate: &Certificate) -> String {
-        self.sql()
-            .query_row(
-                "SELECT state FROM certificate WHERE cert_id = ?1",
-                [CertId::of(certificate).as_str()],
-                |row| row.get(0),
-            )
-            .expect("a certificate")
+        let found = crate::stored::at_once(self.store.certificate(&CertId::of(certificate)));
+        found.expect("read").expect("a certificate").certificate.state.as_str().to_owned()
     }
 }
 
 /// The certificate that an order yielded.
 pub fn certificate_of(order: &OrderRow) -> Certificate {
-    let row = order.certificate.as_ref().expect("the order has a certificate");
-    Certificate::from_der(&row.der).expect("a certificate")
+    let der = order.der.as_ref().expect("the order has a certificate");
+    Certificate::from_der(der).expect("a certificate")
 }
 
 /// A session of a new administrator.

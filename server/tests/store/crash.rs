@@ -8,8 +8,9 @@ use std::time::Duration;
 use koshin_protocol::state::order::Status;
 use koshin_server::audit;
 use koshin_server::store::Store;
-use koshin_server::store::id::OrderId;
-use koshin_server::store::row::Role;
+use koshin_server::id::OrderId;
+use koshin_server::rule::row::Role;
+use koshin_server::registry::Registry;
 use koshin_server::store::sqlite::Sqlite;
 
 use crate::bank::{Bank, certificate_of};
@@ -98,9 +99,9 @@ async fn nothing_acknowledged_is_lost_by_a_kill() {
                 other => panic!("{other}"),
             }
         }
-        invariants::check(&bank);
-        audit::verify(bank.store.as_ref(), None).await.expect("the audit is sound");
-        let integrity = bank.store.integrity().await.expect("checked");
+        invariants::check(&bank.sql(), &*bank.sqlite);
+        audit::verify(&*bank.sqlite, None).await.expect("the audit is sound");
+        let integrity = bank.sqlite.integrity().await.expect("checked");
         assert_eq!(integrity.findings, Vec::<String>::new());
     }
     println!("{acknowledged} acknowledgements over {ROUNDS} kills, none lost");
@@ -111,8 +112,8 @@ async fn a_closed_store_opens_again_with_everything() {
     let bank = Bank::new().await;
     let person = bank.user().await;
     let (new, order) = bank.renew(&person).await;
-    bank.store.close();
-    let again = Sqlite::open(bank.store.path()).expect("opens");
+    bank.sqlite.close();
+    let again = Registry::new(Arc::new(Sqlite::open(bank.sqlite.path()).expect("opens")));
     let there = again.order(order).await.expect("read").expect("there");
     assert_eq!(certificate_of(&there), new.certificate);
 }

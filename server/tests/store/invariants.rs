@@ -1,188 +1,173 @@
-//! The invariants of a bank, asserted by SQL over a whole database.
+//! The invariants of a bank (DESIGN 6), asserted over every subject of a database, and that the audit tells the same story.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
+use koshin_protocol::state::certificate::Certificate as State;
+use koshin_protocol::state::order::Order as OrderState;
+use koshin_protocol::state::reissue::Reissue as ReissueState;
+use koshin_server::rule::subject::{Order, Origin, Subject};
+use koshin_server::store::{By, Store};
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::bank::Bank;
+use crate::stored::at_once;
 
-/// Each query lists what breaks the rule before it.
-const RULES: &[(&str, &str)] = &[
-    (
-        "a subject has at most one current certificate",
-        "SELECT hex(subject) FROM certificate WHERE state = 'current'
-         GROUP BY subject HAVING count(*) > 1",
-    ),
-    (
-        "a subject has at most one unconfirmed certificate that is not revoked",
-        "SELECT hex(subject) FROM certificate WHERE state = 'unconfirmed'
-         GROUP BY subject HAVING count(*) > 1",
-    ),
-    (
-        "a subject has at most one open order",
-        "SELECT hex(subject) FROM orders WHERE state IN ('processing', 'valid')
-         GROUP BY subject HAVING count(*) > 1",
-    ),
-    (
-        "an order was placed within its predecessor's validity",
-        "SELECT hex(o.id) FROM orders AS o JOIN certificate AS p ON p.id = o.replaces
-         WHERE o.created > p.not_after OR o.created < p.not_before",
-    ),
-    (
-        "an open order's predecessor is neither revoked nor superseded",
-        "SELECT hex(o.id) FROM orders AS o JOIN certificate AS p ON p.id = o.replaces
-         WHERE o.state IN ('processing', 'valid')
-           AND p.state IN ('revoked', 'superseded', 'unconfirmed')",
-    ),
-    (
-        "a certificate has the key, the subject and the issue of its order",
-        "SELECT c.cert_id FROM certificate AS c JOIN orders AS o ON o.id = c.from_order
-         WHERE c.key <> o.key OR c.subject <> o.subject OR c.stored < o.created",
-    ),
-    (
-        "an order yields at most one certificate",
-        "SELECT hex(from_order) FROM certificate WHERE from_order IS NOT NULL
-         GROUP BY from_order HAVING count(*) > 1",
-    ),
-    (
-        "serials are unique for an issuer",
-        "SELECT hex(serial) FROM certificate GROUP BY issuer, serial HAVING count(*) > 1",
-    ),
-    (
-        "a key is in one order or one imported certificate only",
-        "SELECT hex(key) FROM
-            (SELECT key FROM orders UNION ALL
-             SELECT key FROM certificate WHERE from_order IS NULL)
-         GROUP BY key HAVING count(*) > 1",
-    ),
-    (
-        "an order in processing has no certificate",
-        "SELECT hex(o.id) FROM orders AS o JOIN certificate AS c ON c.from_order = o.id
-         WHERE o.state = 'processing'",
-    ),
-    (
-        "an order in valid has its certificate, unconfirmed",
-        "SELECT hex(o.id) FROM orders AS o LEFT JOIN certificate AS c ON c.from_order = o.id
-         WHERE o.state = 'valid' AND coalesce(c.state, '') NOT IN ('unconfirmed', 'expired')",
-    ),
-    (
-        "a completed order has its certificate, confirmed",
-        "SELECT hex(o.id) FROM orders AS o LEFT JOIN certificate AS c ON c.from_order = o.id
-         WHERE o.state = 'completed' AND coalesce(c.state, 'unconfirmed') = 'unconfirmed'",
-    ),
-    (
-        "the certificate of an order that ended otherwise does not count",
-        "SELECT hex(o.id) FROM orders AS o JOIN certificate AS c ON c.from_order = o.id
-         WHERE o.state IN ('canceled', 'invalid', 'rolledBack')
-           AND c.state NOT IN ('revoked', 'expired')",
-    ),
-    (
-        "a completed renewal's predecessor does not count",
-        "SELECT hex(o.id) FROM orders AS o JOIN certificate AS p ON p.id = o.replaces
-         WHERE o.state = 'completed' AND p.state NOT IN ('superseded', 'revoked')",
-    ),
-    (
-        "a superseded certificate has a completed order that replaced it",
-        "SELECT p.cert_id FROM certificate AS p WHERE p.state = 'superseded' AND NOT EXISTS
-            (SELECT 1 FROM orders WHERE replaces = p.id AND state = 'completed')",
-    ),
-    (
-        "the right to roll back exists only while the successor is current and the predecessor valid",
-        "SELECT hex(o.id) FROM orders AS o JOIN certificate AS c ON c.from_order = o.id
-         JOIN certificate AS p ON p.id = o.replaces
-         WHERE o.rollback = 'until'
-           AND (c.state <> 'current' OR p.state <> 'superseded' OR o.rollback_until > p.not_after
-             OR EXISTS (SELECT 1 FROM orders WHERE replaces = c.id))",
-    ),
-    (
-        "a revoked certificate is on the list",
-        "SELECT c.cert_id FROM certificate AS c WHERE c.state = 'revoked' AND NOT EXISTS
-            (SELECT 1 FROM revocation AS r WHERE r.issuer = c.issuer AND r.serial = c.serial)",
-    ),
-    (
-        "a certificate on the list does not count",
-        "SELECT c.cert_id FROM certificate AS c
-         JOIN revocation AS r ON r.issuer = c.issuer AND r.serial = c.serial
-         WHERE c.state <> 'revoked'",
-    ),
-    (
-        "a session is of a certificate that may have one",
-        "SELECT hex(n.id) FROM session AS n JOIN certificate AS c ON c.id = n.certificate
-         WHERE n.ended IS NULL AND NOT
-            (n.purpose = 'renewal' AND c.state IN ('current', 'expired')
-             OR n.purpose = 'recovery' AND c.state IN ('superseded', 'current', 'expired'))",
-    ),
-    (
-        "a reissue and its order agree",
-        "SELECT hex(r.id) FROM reissue AS r LEFT JOIN orders AS o ON o.reissue = r.id
-         WHERE NOT CASE r.state
-            WHEN 'pending' THEN o.id IS NULL
-            WHEN 'expired' THEN o.id IS NULL
-            WHEN 'redeemed' THEN coalesce(o.state IN ('processing', 'valid'), 0)
-            WHEN 'completed' THEN coalesce(o.state = 'completed', 0)
-            WHEN 'failed' THEN coalesce(o.state = 'invalid', 0)
-            ELSE o.id IS NULL OR o.state = 'invalid' END",
-    ),
-];
-
-/// Asserts every rule, and that the audit tells the same story.
-pub fn check(bank: &Bank) {
-    let sql = bank.sql();
-    for (rule, query) in RULES {
-        let mut statement = sql.prepare(query).expect("a query");
-        let broken: Vec<String> = statement
-            .query_map([], |row| row.get(0))
-            .expect("rows")
-            .collect::<Result<_, _>>()
-            .expect("rows");
-        assert!(broken.is_empty(), "broken: {rule}: {broken:?}");
+/// Asserts every rule, of a database and what its store reads of it.
+pub fn check(sql: &Connection, store: &dyn Store) {
+    let subjects = subjects(sql, store);
+    let mut keys = HashSet::new();
+    let mut certificates = HashSet::new();
+    for subject in &subjects {
+        check_certificates(subject);
+        check_orders(subject);
+        check_others(subject);
+        for certificate in &subject.certificates {
+            assert!(certificates.insert(certificate.id.clone()), "a serial is unique: {certificate:?}");
+            if certificate.order.is_none() {
+                assert!(keys.insert(certificate.key), "a key is taken once: {certificate:?}");
+            }
+        }
+        for order in &subject.orders {
+            assert!(keys.insert(order.key), "a key is taken once: {order:?}");
+        }
     }
-    check_audit(&sql);
+    check_audit(sql, &subjects);
+}
+
+/// Every subject, with its chapters.
+pub fn subjects(sql: &Connection, store: &dyn Store) -> Vec<Subject> {
+    let mut numbers = sql.prepare("SELECT number FROM subject").expect("a query");
+    let numbers = numbers.query_map([], |row| row.get::<_, i64>(0)).expect("rows");
+    let numbers = numbers.map(|number| number.expect("a number").unsigned_abs());
+    let whole = |number| {
+        let loaded = at_once(store.load(By::Number(number))).expect("read").expect("a subject");
+        let mut subject = loaded.known.subject;
+        while let Some(chapter) = subject.chapter {
+            subject.unfold(at_once(store.chapter(chapter)).expect("read").expect("a chapter"));
+        }
+        subject
+    };
+    numbers.map(whole).collect()
+}
+
+fn check_certificates(subject: &Subject) {
+    let count = |state| subject.certificates.iter().filter(|of| of.state == state).count();
+    assert!(count(State::Current) <= 1, "at most one certificate is current: {subject:?}");
+    assert!(count(State::Unconfirmed) <= 1, "at most one is unconfirmed: {subject:?}");
+    for certificate in &subject.certificates {
+        let order = certificate.order.map(|id| subject.order(id).expect("its order"));
+        if let Some(order) = order {
+            assert_eq!(order.certificate, Some(certificate.number), "an order has its certificate");
+            assert_eq!(order.key, certificate.key, "a certificate has its order's key");
+        }
+        let fits = match (certificate.state, order.map(|order| order.state)) {
+            (State::Unconfirmed, state) => matches!(state, Some(OrderState::Valid(_))),
+            (State::Current | State::Superseded, state) => {
+                matches!(state, None | Some(OrderState::Completed(_)))
+            }
+            (State::Revoked, state) => {
+                !matches!(state, Some(OrderState::Processing(_) | OrderState::Valid(_)))
+            }
+        };
+        assert!(fits, "a certificate's state fits its order's: {certificate:?} {order:?}");
+    }
+}
+
+fn check_orders(subject: &Subject) {
+    let open = subject.orders.iter().filter(|order| order.state.is_open()).count();
+    assert!(open <= 1, "at most one order is open: {subject:?}");
+    let mut completed = HashSet::new();
+    for order in &subject.orders {
+        if let Origin::Renewal(number) = order.origin {
+            let replaced = subject.certificate(number).expect("the certificate that it replaces");
+            assert!(
+                (replaced.not_before..=replaced.not_after).contains(&order.created),
+                "an order was placed within its predecessor's validity: {order:?} {replaced:?}"
+            );
+            if matches!(order.state, OrderState::Completed(_)) {
+                assert!(completed.insert(number), "a certificate is replaced once: {order:?}");
+                assert!(
+                    matches!(replaced.state, State::Superseded | State::Revoked),
+                    "a completed order's predecessor does not count: {order:?} {replaced:?}"
+                );
+            }
+        }
+        check_order(order);
+    }
+}
+
+fn check_order(order: &Order) {
+    let issued = order.certificate.is_some();
+    let fits = match order.state {
+        OrderState::Processing(_) => !issued && order.issuing.is_some(),
+        OrderState::Valid(_) | OrderState::Completed(_) | OrderState::RolledBack => {
+            issued && order.issuing.is_none()
+        }
+        OrderState::Canceled | OrderState::Invalid(_) => order.issuing.is_none(),
+    };
+    assert!(fits, "an order has a certificate where its state says so: {order:?}");
+}
+
+fn check_others(subject: &Subject) {
+    let open = subject.reissues.iter().filter(|reissue| reissue.is_open()).count();
+    assert!(open <= 1, "at most one reissue is open: {subject:?}");
+    let mut sessions = HashSet::new();
+    for session in &subject.sessions {
+        let certificate = subject.certificate(session.certificate).expect("its certificate");
+        assert!(sessions.insert(session.certificate), "a certificate has one session: {session:?}");
+        assert_ne!(certificate.state, State::Revoked, "no session of a revoked one: {session:?}");
+    }
 }
 
 /// Every object's state follows from the audit alone.
-fn check_audit(sql: &Connection) {
+fn check_audit(sql: &Connection, subjects: &[Subject]) {
     let mut told: BTreeMap<(String, String), String> = BTreeMap::new();
     let mut statement =
-        sql.prepare("SELECT record FROM audit ORDER BY chain, sequence").expect("a query");
+        sql.prepare("SELECT record FROM audit ORDER BY sequence").expect("a query");
     let mut rows = statement.query([]).expect("rows");
     while let Some(row) = rows.next().expect("a row") {
         let record: Vec<u8> = row.get(0).expect("bytes");
-        let record: Value = serde_json::from_slice(&record).expect("JSON");
-        for change in record["changes"].as_array().expect("changes") {
-            let word = |name: &str| change[name].as_str().expect("a word").to_owned();
-            told.insert((word("object"), word("id")), word("state"));
+        for line in record.split(|octet| *octet == b'\n').skip(1) {
+            let entry: Value = serde_json::from_slice(line).expect("JSON");
+            for change in entry["changes"].as_array().expect("changes") {
+                let word = |name: &str| change[name].as_str().expect("a word").to_owned();
+                told.insert((word("object"), word("id")), word("state"));
+            }
         }
     }
-    told.retain(|(object, _), _| {
-        ["order", "certificate", "session", "reissue"].contains(&object.as_str())
+    told.retain(|(object, _), state| match object.as_str() {
+        "order" | "certificate" | "reissue" => true,
+        "session" => state == "active",
+        _ => false,
     });
-    let states = states(sql);
-    // Ended sessions are forgotten after a while; nothing else ever is.
-    told.retain(|key, state| key.0 != "session" || state == "active" || states.contains_key(key));
-    assert_eq!(told, states, "the audit (left) and the tables (right) differ");
+    assert_eq!(told, states(subjects), "the audit (left) and the registry (right) differ");
 }
 
-fn states(sql: &Connection) -> BTreeMap<(String, String), String> {
+fn states(subjects: &[Subject]) -> BTreeMap<(String, String), String> {
     let mut states = BTreeMap::new();
-    let queries = [
-        ("order", "SELECT id, state FROM orders"),
-        ("certificate", "SELECT CAST(cert_id AS BLOB), state FROM certificate"),
-        ("session", "SELECT id, coalesce(ended, 'active') FROM session"),
-        ("reissue", "SELECT id, state FROM reissue"),
-    ];
-    for (object, query) in queries {
-        let mut statement = sql.prepare(query).expect("a query");
-        let mut rows = statement.query([]).expect("rows");
-        while let Some(row) = rows.next().expect("a row") {
-            let id: Vec<u8> = row.get(0).expect("an id");
-            let id = if object == "certificate" {
-                String::from_utf8(id).expect("a certID")
-            } else {
-                koshin_protocol::base64url::encode(&id)
+    let mut add = |object: &str, id: String, state: &str| {
+        states.insert((object.to_owned(), id), state.to_owned());
+    };
+    for subject in subjects {
+        for order in &subject.orders {
+            add("order", order.id.to_string(), order.state.status().as_str());
+        }
+        for certificate in &subject.certificates {
+            add("certificate", certificate.id.to_string(), certificate.state.as_str());
+        }
+        for session in &subject.sessions {
+            add("session", session.id.to_string(), "active");
+        }
+        for reissue in &subject.reissues {
+            let state = match reissue.state {
+                ReissueState::Pending(_) => "pending",
+                ReissueState::Redeemed(_) => "redeemed",
+                ReissueState::Completed => "completed",
+                ReissueState::Failed => "failed",
+                ReissueState::Canceled => "canceled",
+                ReissueState::Voided => "voided",
             };
-            states.insert((object.to_owned(), id), row.get(1).expect("a state"));
+            add("reissue", reissue.id.to_string(), state);
         }
     }
     states

@@ -12,4 +12,6 @@ mod race;
 mod random;
 mod registry;
 mod reissue;
-mod restore;
+
+#[path = "../stored/mod.rs"]
+mod stored;

@@ -1,8 +1,9 @@
 //! Orders from placing to their end (SPEC.md 7.8 to 7.14, 10.1).
 
 use koshin_protocol::state::order::Status;
-use koshin_server::store::row::Purpose;
-use koshin_server::store::{Refused, Store};
+use koshin_server::rule::row::Purpose;
+use koshin_server::rule::refused::Refused;
+use koshin_server::store::Store;
 
 use crate::bank::{Bank, DAY, certificate_of, fingerprint, refused, thumbprint, token};
 
@@ -82,11 +83,11 @@ async fn cancel_revokes_the_successor_and_leaves_the_predecessor_current() {
     assert_eq!(
         refused(bank.log_on(&successor).await),
         Refused::CertificateRevoked {
-            role: koshin_server::store::row::Role::User,
+            role: koshin_server::rule::row::Role::User,
             predecessor: Some(person.cert_id())
         }
     );
-    let listed = bank.store.revocations(bank.ca.id(), bank.now()).await.expect("read");
+    let listed = bank.sqlite.revocations(bank.ca.id(), bank.now()).await.expect("read");
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0].crl_reason, Some(5));
     let next = bank.place(&person, session, other).await.expect("a new key, a new order");
@@ -179,7 +180,7 @@ async fn what_was_accepted_is_issued_and_confirmed_after_the_predecessor_expired
     let placed = bank.place_slow(&person, session, n).await.expect("placed");
     bank.wait(1);
     let certificate = bank.successor(&person, n);
-    let signed = koshin_server::store::change::Signed { certificate: certificate.clone() };
+    let signed = koshin_server::rule::command::Signed { certificate: certificate.clone() };
     bank.store.issued(placed.order.id, signed, bank.now()).await.expect("issued");
     let done = bank.confirm(placed.order.id, &certificate).await.expect("confirmed");
     assert_eq!(done.state.status(), Status::Completed);

@@ -1,9 +1,10 @@
 //! PINs: counting, locking, unlocking.
 
-use koshin_server::store::change::{Actor, LogOn, NewContract, PinCheck};
-use koshin_server::store::id::{ContractId, SessionId, SubjectId};
-use koshin_server::store::row::{Purpose, Role};
-use koshin_server::store::{Refused, Store};
+use koshin_server::rule::command::{Actor, LogOn, NewContract, PinCheck};
+use koshin_server::id::{ContractId, SessionId, SubjectId};
+use koshin_server::rule::row::{Purpose, Role};
+use koshin_server::rule::refused::Refused;
+use koshin_server::store::Store;
 
 use crate::bank::{Bank, Person, administrator, refused, token};
 
@@ -22,7 +23,6 @@ fn log_on_with(person: &Person, hash: &str) -> LogOn {
         fingerprint: person.fingerprint(),
         purpose: Purpose::Renewal,
         environment: "{}".to_owned(),
-        session: SessionId::random(),
         pin: PinCheck::Verified { hash: hash.to_owned() },
         idle: koshin_protocol::time::Period::from_seconds(600),
         absolute: koshin_protocol::time::Period::from_seconds(3600),
@@ -91,7 +91,7 @@ async fn a_count_that_was_not_reset_survives_a_restart() {
     for _ in 0..5 {
         bank.store.begin_pin_attempt(person.subject, bank.now()).await.expect("counted");
     }
-    bank.store.close();
+    bank.sqlite.close();
     let again = Bank::at(bank.folder()).await;
     assert_eq!(
         token(again.store.begin_pin_attempt(person.subject, again.now()).await),

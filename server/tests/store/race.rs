@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use koshin_protocol::state::order::Status;
-use koshin_server::store::change::Undo;
-use koshin_server::store::{Failure, Refused, Store};
+use koshin_server::rule::command::Undo;
+use koshin_server::registry::Failure;
+use koshin_server::rule::refused::Refused;
+use koshin_server::store::Store;
 
 use crate::bank::{Bank, certificate_of, refused, thumbprint, token};
 use crate::invariants;
@@ -34,7 +36,7 @@ async fn of_64_orders_with_different_keys_one_is_placed() {
     let order = &placed[0].order;
     let expected = Refused::OrderExists { order: order.id, key: order.key };
     assert!(told.iter().all(|told| *told == expected), "{told:?}");
-    invariants::check(&bank);
+    invariants::check(&bank.sql(), &*bank.sqlite);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -55,7 +57,7 @@ async fn of_64_orders_with_the_same_key_one_is_created_and_all_get_it() {
     }
     assert_eq!(answers.iter().filter(|answer| answer.created).count(), 1);
     assert!(answers.iter().all(|answer| answer.order == answers[0].order));
-    invariants::check(&bank);
+    invariants::check(&bank.sql(), &*bank.sqlite);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -64,7 +66,7 @@ async fn of_cancel_and_confirm_at_once_one_wins_and_the_others_are_told() {
     let mut ends = BTreeMap::new();
     for round in 0..16 {
         let person =
-            bank.person(&format!("Person {round}"), koshin_server::store::row::Role::User).await;
+            bank.person(&format!("Person {round}"), koshin_server::rule::row::Role::User).await;
         let session = bank.session(&person.certificate).await;
         let n = bank.new_key();
         let placed = bank.place(&person, session, n).await.expect("placed");
@@ -108,7 +110,7 @@ async fn of_cancel_and_confirm_at_once_one_wins_and_the_others_are_told() {
         *ends.entry(end.as_str()).or_insert(0) += 1;
     }
     println!("ends of 16 races: {ends:?}");
-    invariants::check(&bank);
+    invariants::check(&bank.sql(), &*bank.sqlite);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -133,7 +135,7 @@ async fn of_64_logons_at_once_one_session_is_left() {
         .query_row("SELECT count(*) FROM session WHERE ended IS NULL", [], |row| row.get(0))
         .expect("a count");
     assert_eq!(left, 1);
-    invariants::check(&bank);
+    invariants::check(&bank.sql(), &*bank.sqlite);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -144,8 +146,8 @@ async fn parallel_guesses_never_exceed_five() {
         .set_pin_hash(
             person.subject,
             "the hash".to_owned(),
-            koshin_server::store::change::PinCheck::NotAsked,
-            koshin_server::store::change::Actor::Bank,
+            koshin_server::rule::command::PinCheck::NotAsked,
+            koshin_server::rule::command::Actor::Bank,
             bank.now(),
         )
         .await

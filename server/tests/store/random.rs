@@ -2,15 +2,17 @@
 //! and what an order answers is what its state machine says.
 
 use koshin_protocol::certificate::Certificate;
-use koshin_protocol::state::order::{Event, Finality, Offer, Order, Status};
-use koshin_server::store::change::{Actor, Revoke, Signed};
-use koshin_server::store::id::{OrderId, ReissueId, SessionId};
-use koshin_server::store::row::{OrderRow, Purpose, Reason, Role};
-use koshin_server::store::{Failure, Refused, Store};
+use koshin_protocol::state::order::{Event, Finality, Offer, Order, Predecessor, Status};
+use koshin_server::rule::command::{Actor, Revoke, Signed};
+use koshin_server::id::{OrderId, ReissueId, SessionId};
+use koshin_server::rule::row::{OrderRow, Origin, Purpose, Reason, Role};
+use koshin_server::registry::Failure;
+use koshin_server::rule::refused::Refused;
+use koshin_server::store::Store;
 use proptest::prelude::*;
 
 use crate::bank::{Bank, DAY, Person, certificate_of, thumbprint};
-use crate::invariants;
+use crate::{invariants, stored};
 
 /// Something that happens; the numbers choose among what is there.
 #[derive(Clone, Debug)]
@@ -31,7 +33,7 @@ enum Step {
     CancelReissue(usize),
     Enroll { reissue: usize, issue: bool },
     Wait(i64),
-    Expire,
+    WrongClock,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -57,7 +59,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (one(), any::<bool>()).prop_map(|(reissue, issue)| Step::Enroll { reissue, issue }),
         1 => prop_oneof![Just(1), Just(601), Just(DAY), Just(8 * DAY), Just(15 * DAY)]
             .prop_map(Step::Wait),
-        1 => Just(Step::Expire),
+        1 => Just(Step::WrongClock),
     ]
 }
 
@@ -163,10 +165,36 @@ impl World {
             | Step::CancelReissue(_)
             | Step::Enroll { .. } => self.revoke_and_reissue(step).await,
             Step::Wait(seconds) => self.bank.wait(seconds),
-            Step::Expire => {
-                no_fault(self.bank.store.expire(100, now).await).expect("time passes");
+            Step::WrongClock => self.wrong_clock().await,
+        }
+    }
+
+    /// The clock stands so far ahead that everything is over; then it is right again.
+    async fn wrong_clock(&self) {
+        let before = stored::rows(&self.bank.sql());
+        let ahead = 100 * 365 * DAY;
+        self.bank.wait(ahead);
+        for certificate in &self.certificates {
+            for purpose in [Purpose::Renewal, Purpose::Recovery] {
+                no_fault(self.bank.log_on_for(certificate, purpose).await).expect_err("expired");
             }
         }
+        for (order, n) in &self.orders {
+            for (session, _) in &self.sessions {
+                no_fault(self.bank.cancel(*session, *order, *n).await).expect_err("over");
+                no_fault(self.bank.roll_back(*session, *order, *n).await).expect_err("over");
+            }
+        }
+        for reissue in &self.reissues {
+            let enroll = self.bank.enrollment(&self.person, *reissue, self.bank.new_key());
+            no_fault(self.bank.store.enroll(enroll, self.bank.now()).await).expect_err("over");
+        }
+        self.bank.wait(-ahead);
+        assert_eq!(
+            stored::rows(&self.bank.sql()),
+            before,
+            "a clock that was wrong changed something"
+        );
     }
 
     async fn place_and_issue(&mut self, step: Step) {
@@ -219,9 +247,17 @@ impl World {
             Step::Cancel { session, order } => {
                 let Some(&(session, _)) = pick(&self.sessions, session) else { return };
                 let Some(&(order, n)) = pick(&self.orders, order) else { return };
-                let before = self.state(order).await;
+                let row = self.bank.store.order(order).await.expect("read").expect("there");
+                let before = row.state;
+                let predecessor = Predecessor::at(
+                    now,
+                    match row.origin {
+                        Origin::Renewal { not_after, .. } => Some(not_after),
+                        Origin::Enrollment { .. } => None,
+                    },
+                );
                 let answer = no_fault(self.bank.cancel(session, order, n).await);
-                self.agrees(order, before, Event::Cancel, &answer).await;
+                self.agrees(order, before, Event::Cancel { predecessor }, &answer).await;
             }
             Step::Confirm { order, last } => {
                 let Some(&(order, n)) = pick(&self.orders, order) else { return };
@@ -330,7 +366,7 @@ proptest! {
             for step in steps {
                 let before = world.statuses().await;
                 world.run(step).await;
-                invariants::check(&world.bank);
+                invariants::check(&world.bank.sql(), &*world.bank.sqlite);
                 for (order, status) in before {
                     let after = world.state(order).await.status();
                     assert!(may_follow(status, after), "{status} -> {after}");

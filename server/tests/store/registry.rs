@@ -1,10 +1,13 @@
 //! Revocation, operators, imports, disabling, sessions, the status page.
 
+use koshin_protocol::cert_id::CertId;
 use koshin_protocol::state::order::Status;
-use koshin_server::store::change::{Actor, Import, ImportOutcome, ImportRefused, Revoke, Signed};
-use koshin_server::store::id::{ContractId, Fingerprint, SubjectId};
-use koshin_server::store::row::{Reason, Role};
-use koshin_server::store::{Failure, OperatorRefused, Refused, Store};
+use koshin_server::rule::command::{Actor, Import, ImportOutcome, ImportRefused, Revoke, Signed};
+use koshin_server::id::{ContractId, Fingerprint, SubjectId};
+use koshin_server::rule::row::{Purpose, Reason, Role};
+use koshin_server::registry::Failure;
+use koshin_server::rule::refused::{OperatorRefused, Refused};
+use koshin_server::store::Store;
 
 use crate::bank::{Bank, DAY, Person, fingerprint, name, refused, thumbprint, token};
 use crate::invariants;
@@ -57,7 +60,7 @@ async fn revoking_takes_the_open_order_along_and_successors_on_request_only() {
     let third = bank.store.order(third.id).await.expect("read").expect("there");
     assert_eq!(third.state.status(), Status::Invalid);
     assert_eq!(bank.store.session(session, bank.now()).await.expect("read"), None);
-    invariants::check(&bank);
+    invariants::check(&bank.sql(), &*bank.sqlite);
 }
 
 #[tokio::test]
@@ -87,13 +90,13 @@ async fn a_certificate_that_comes_too_late_is_revoked_and_not_stored() {
     let certificate = bank.successor(&user, n);
     let signed = Signed { certificate: certificate.clone() };
     let delivery = bank.store.issued(order.id, signed, bank.now()).await.expect("taken");
-    assert!(matches!(delivery, koshin_server::store::change::Delivery::Revoked(_)));
+    assert!(matches!(delivery, koshin_server::rule::command::Delivery::Revoked(_)));
     let known = bank.store.certificate_by_fingerprint(fingerprint(&certificate)).await;
     assert_eq!(known, Ok(None));
-    let listed = bank.store.revocations(bank.ca.id(), bank.now()).await.expect("read");
+    let listed = bank.sqlite.revocations(bank.ca.id(), bank.now()).await.expect("read");
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0].serial, certificate.serial());
-    invariants::check(&bank);
+    invariants::check(&bank.sql(), &*bank.sqlite);
 }
 
 #[tokio::test]
@@ -117,8 +120,8 @@ async fn a_certificate_for_another_key_or_name_is_a_fault_and_not_stored() {
 
 #[tokio::test]
 async fn what_was_reserved_first_is_what_is_signed() {
-    use koshin_server::store::change::Reserve;
-    use koshin_server::store::row::Reserved;
+    use koshin_server::rule::command::Reserve;
+    use koshin_server::rule::row::Reserved;
     let bank = Bank::new().await;
     let user = bank.user().await;
     let session = bank.session(&user.certificate).await;
@@ -209,7 +212,74 @@ async fn an_import_is_repeatable_and_refuses_what_would_break_the_registry() {
     let known = bank.store.certificate_by_fingerprint(fingerprint(&same_key)).await;
     assert_eq!(known, Ok(None), "a dry run changes nothing");
     assert_eq!(run(false).await.expect("imported"), expected);
-    invariants::check(&bank);
+    invariants::check(&bank.sql(), &*bank.sqlite);
+}
+
+// [STA-05] [SES-07]
+#[tokio::test]
+async fn an_import_after_the_expiry_supersedes_and_is_what_the_old_holder_is_told() {
+    let bank = Bank::new().await;
+    let first = bank.user().await;
+    let (second, order) = bank.renew(&first).await;
+    bank.wait(400 * DAY);
+    let now = bank.now().unix();
+    let third = bank.ca.sign(&first.name, Bank::fresh_key(), (now, now + DAY));
+    let import = Import {
+        certificate: third.clone(),
+        contract: bank.contract,
+        subject: first.subject,
+        role: Role::User,
+    };
+    let imported = bank.store.import_certificates(vec![import], false, Actor::Bank, bank.now());
+    let subject = first.subject;
+    let expected = ImportOutcome::Imported { subject, subject_created: false };
+    assert_eq!(imported.await.expect("imported"), [expected]);
+    assert_eq!((bank.state_of(&second.certificate), bank.state_of(&third)), superseded_current());
+    let told = Refused::CertificateSuperseded { successor: Some(CertId::of(&third)) };
+    for old in [&first, &second] {
+        assert_eq!(refused(bank.log_on(&old.certificate).await), told);
+    }
+    // Had the clock been wrong: the right to roll back the second one has ended, and nothing takes
+    // the third one's place.
+    bank.wait(-400 * DAY);
+    let recovery = bank.log_on_for(&first.certificate, Purpose::Recovery).await;
+    assert_eq!(token(recovery), "rollbackEnded");
+    let recovery = bank.log_on_for(&second.certificate, Purpose::Recovery).await;
+    assert_eq!(refused(recovery), told, "no order of it to roll back");
+    let order = bank.store.order(order).await.expect("read").expect("there");
+    assert_eq!(order.state.status(), Status::Completed);
+    invariants::check(&bank.sql(), &*bank.sqlite);
+}
+
+fn superseded_current() -> (String, String) {
+    ("superseded".to_owned(), "current".to_owned())
+}
+
+// [DUR-11]
+#[tokio::test]
+async fn an_import_is_refused_while_the_renewal_of_the_expired_one_is_open() {
+    let bank = Bank::new().await;
+    let user = bank.user().await;
+    let session = bank.session(&user.certificate).await;
+    let n = bank.new_key();
+    let order = bank.place(&user, session, n).await.expect("placed").order;
+    bank.wait(30 * DAY);
+    let now = bank.now().unix();
+    let other = bank.ca.sign(&user.name, Bank::fresh_key(), (now, now + DAY));
+    let import = || {
+        let (certificate, contract) = (other.clone(), bank.contract);
+        let import = Import { certificate, contract, subject: user.subject, role: Role::User };
+        bank.store.import_certificates(vec![import], false, Actor::Bank, bank.now())
+    };
+    let refused = ImportOutcome::Refused(ImportRefused::OrderOpen);
+    assert_eq!(import().await.expect("answered"), [refused]);
+    bank.revoke(&user.certificate).await;
+    let order = bank.store.order(order.id).await.expect("read").expect("there");
+    assert_eq!(order.state.status(), Status::Invalid);
+    let (subject, subject_created) = (user.subject, false);
+    let imported = ImportOutcome::Imported { subject, subject_created };
+    assert_eq!(import().await.expect("imported"), [imported]);
+    invariants::check(&bank.sql(), &*bank.sqlite);
 }
 
 #[tokio::test]
@@ -249,17 +319,17 @@ async fn a_session_ends_unused_and_at_its_absolute_time() {
     }
     bank.set(start + 3600);
     assert!(alive().await, "touched: the idle time began anew");
-    bank.store.expire(100, bank.now()).await.expect("touches are written");
+    assert_eq!(bank.store.tidy_up(100, bank.now()).await, Ok(0), "touches are written");
     bank.wait(1);
     assert!(!alive().await);
-    bank.store.expire(100, bank.now()).await.expect("ended");
-    let ended: String = bank
-        .sql()
-        .query_row("SELECT ended FROM session WHERE id = ?1", [session.as_bytes()], |row| {
-            row.get(0)
-        })
-        .expect("a row");
-    assert_eq!(ended, "absolute");
+    bank.wait(-1);
+    assert!(alive().await, "its end is a comparison");
+    bank.wait(DAY);
+    assert_eq!(bank.store.tidy_up(100, bank.now()).await, Ok(0), "not yet forgotten");
+    bank.wait(1);
+    assert_eq!(bank.store.tidy_up(100, bank.now()).await, Ok(1));
+    bank.set(start);
+    assert!(!alive().await, "forgotten");
 }
 
 #[tokio::test]
@@ -273,7 +343,7 @@ async fn an_unknown_certificate_and_a_foreign_order_tell_nothing() {
     let order = bank.place(&user, session, n).await.expect("placed").order;
     assert_eq!(refused(bank.cancel(others, order.id, n).await), Refused::NotFound);
     assert_eq!(refused(bank.confirm(order.id, &other.certificate).await), Refused::NotFound);
-    let absent = koshin_server::store::id::OrderId::random();
+    let absent = koshin_server::id::OrderId::random();
     assert_eq!(refused(bank.cancel(others, absent, n).await), Refused::NotFound);
     assert_eq!(
         refused(bank.confirm(order.id, &user.certificate).await),

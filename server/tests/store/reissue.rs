@@ -2,10 +2,11 @@
 
 use koshin_protocol::state::order::Status;
 use koshin_protocol::state::reissue::Reissue;
-use koshin_server::store::change::{Actor, NewRequest};
-use koshin_server::store::id::{ReissueId, RequestId};
-use koshin_server::store::row::{Reason, Role};
-use koshin_server::store::{OperatorRefused, Refused, Store};
+use koshin_server::rule::command::{Actor, NewRequest};
+use koshin_server::id::{ReissueId, RequestId};
+use koshin_server::rule::row::{Reason, Role};
+use koshin_server::rule::refused::{OperatorRefused, Refused};
+use koshin_server::store::Store;
 
 use crate::bank::{Bank, administrator, certificate_of, refused, token};
 use crate::invariants;
@@ -45,7 +46,7 @@ async fn a_reissue_for_a_lost_device_revokes_at_once_and_its_code_is_used_once()
     assert_eq!(bank.state_of(&certificate), "current");
     let done = bank.store.reissue(new.id).await.expect("read").expect("there");
     assert_eq!(done.state, Reissue::Completed);
-    invariants::check(&bank);
+    invariants::check(&bank.sql(), &*bank.sqlite);
 }
 
 #[tokio::test]
@@ -61,7 +62,7 @@ async fn a_reissue_for_another_reason_revokes_when_the_enrollment_is_confirmed()
     bank.log_on(&certificate).await.expect("the first logon confirms");
     assert_eq!(bank.state_of(&user.certificate), "revoked");
     assert_eq!(bank.state_of(&certificate), "current");
-    invariants::check(&bank);
+    invariants::check(&bank.sql(), &*bank.sqlite);
 }
 
 #[tokio::test]
@@ -77,7 +78,7 @@ async fn redeeming_a_code_ends_the_renewal_and_the_sessions_begun_meanwhile() {
     let renewal = bank.store.order(renewal.order.id).await.expect("read").expect("there");
     assert_eq!(renewal.state.status(), Status::Invalid);
     assert_eq!(bank.store.session(session, bank.now()).await.expect("read"), None);
-    invariants::check(&bank);
+    invariants::check(&bank.sql(), &*bank.sqlite);
 }
 
 #[tokio::test]
@@ -88,16 +89,20 @@ async fn a_code_that_was_voided_canceled_or_expired_is_refused() {
     let canceled = bank.reissue(&user, Reason::KeyLost).await;
     let enroll = |id| bank.store.enroll(bank.enrollment(&user, id, bank.new_key()), bank.now());
     assert_eq!(token(enroll(voided.id).await), "enrollmentCanceled");
-    bank.store.cancel_reissue(canceled.id, Actor::Bank, bank.now()).await.expect("canceled");
+    let cancel = |id| bank.store.cancel_reissue(id, Actor::Bank, bank.now());
+    cancel(canceled.id).await.expect("canceled");
     assert_eq!(token(enroll(canceled.id).await), "enrollmentCanceled");
     let expired = bank.reissue(&user, Reason::KeyLost).await;
     bank.set(expired.expires.unix() + 1);
     assert_eq!(token(enroll(expired.id).await), "enrollmentExpired");
     assert_eq!(token(enroll(ReissueId::random()).await), "enrollmentRefused");
-    bank.store.expire(100, bank.now()).await.expect("time passes");
     let row = bank.store.reissue(expired.id).await.expect("read").expect("there");
-    assert_eq!(row.state, Reissue::Expired);
-    invariants::check(&bank);
+    assert_eq!(row.state.status(bank.now()).as_str(), "expired");
+    assert!(matches!(row.state, Reissue::Pending(_)), "and that is written nowhere");
+    assert_eq!(token(cancel(expired.id).await), "reissueClosed");
+    bank.reissue(&user, Reason::KeyLost).await;
+    assert_eq!(token(enroll(expired.id).await), "enrollmentCanceled", "a newer one voids it, too");
+    invariants::check(&bank.sql(), &*bank.sqlite);
 }
 
 // [REI-30]

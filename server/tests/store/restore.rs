@@ -1,17 +1,18 @@
 //! Backup, and going back to one: no revocation is forgotten, no loss goes unnoticed.
 
 use koshin_server::audit::{self, Export};
-use koshin_server::store::change::Actor;
-use koshin_server::store::latest_crl::{BadCrl, LatestCrl};
-use koshin_server::store::row::{RevocationRow, Role};
+use koshin_server::rule::command::Actor;
+use koshin_server::latest_crl::{BadCrl, LatestCrl};
+use koshin_server::rule::row::{RevocationRow, Role};
 use koshin_server::store::sqlite::{Restore, RestoreError, RestoreReport, Sqlite, restore};
-use koshin_server::store::{Failure, Store, StoreError};
+use koshin_server::registry::Failure;
+use koshin_server::store::{Store, StoreError};
 
 use crate::bank::{Bank, certificate_of, fingerprint};
 
 async fn export(bank: &Bank) -> Export {
-    let heads = bank.store.audit_heads().await.expect("read");
-    let revoked = bank.store.imported_revocations(bank.now()).await.expect("read");
+    let heads = bank.sqlite.audit_heads().await.expect("read");
+    let revoked = bank.sqlite.imported_revocations(bank.now()).await.expect("read");
     Export { time: bank.now(), heads, revoked }
 }
 
@@ -22,7 +23,7 @@ fn nothing(bank: &Bank) -> Export {
 
 async fn backup(bank: &Bank) -> std::path::PathBuf {
     let path = bank.folder().join("backup.db");
-    bank.store.backup(path.clone()).await.expect("a backup");
+    bank.sqlite.backup(path.clone()).await.expect("a backup");
     path
 }
 
@@ -49,7 +50,7 @@ async fn a_backup_is_taken_while_the_bank_writes_and_is_not_served_from() {
     let path = backup(&bank).await;
     bank.renew(&new).await;
     assert_eq!(Sqlite::open(&path).err(), Some(StoreError::Backup));
-    assert!(matches!(bank.store.backup(path).await, Err(StoreError::Open { .. })));
+    assert!(matches!(bank.sqlite.backup(path).await, Err(StoreError::Open { .. })));
 }
 
 #[tokio::test]
@@ -99,19 +100,19 @@ async fn revocations_of_the_latest_crl_are_applied_again_with_their_effects() {
     let session = bank.session(&current.certificate).await;
     let n = bank.new_key();
     let open_order = bank.place(&current, session, n).await.expect("placed").order;
-    let number = bank.store.next_crl_number(bank.ca.id(), bank.now()).await.expect("a number");
+    let number = bank.sqlite.next_crl_number(bank.ca.id(), bank.now()).await.expect("a number");
     let first = bank.ca.crl(number, bank.now(), &[]);
-    let first = koshin_server::store::row::CrlRow { number, published: bank.now(), der: first };
-    bank.store.publish_crl(bank.ca.id(), first.clone()).await.expect("published");
+    let first = koshin_server::rule::row::CrlRow { number, published: bank.now(), der: first };
+    bank.sqlite.publish_crl(bank.ca.id(), first.clone()).await.expect("published");
     let path = backup(&bank).await;
 
     // After the backup: the current certificate is revoked, and a stranger's is issued and revoked.
     bank.revoke(&current.certificate).await;
     let stranger = bank.person("Yamada Taro", Role::User).await;
     bank.revoke(&stranger.certificate).await;
-    let listed = bank.store.revocations(bank.ca.id(), bank.now()).await.expect("read");
+    let listed = bank.sqlite.revocations(bank.ca.id(), bank.now()).await.expect("read");
     assert_eq!(listed.len(), 3, "the current one, its unconfirmed successor, the stranger's");
-    let number = bank.store.next_crl_number(bank.ca.id(), bank.now()).await.expect("a number");
+    let number = bank.sqlite.next_crl_number(bank.ca.id(), bank.now()).await.expect("a number");
     let der = bank.ca.crl(number, bank.now(), &listed);
     let crl = LatestCrl::from_der(
         &der,
@@ -201,7 +202,7 @@ async fn a_backup_whose_audit_was_changed_is_refused_whoever_accepts() {
         .expect("an operator");
     let path = backup(&bank).await;
     let sql = rusqlite::Connection::open(&path).expect("a connection");
-    sql.execute("DELETE FROM audit WHERE sequence = 1 AND length(chain) = 16", []).expect("cut");
+    sql.execute("DELETE FROM audit WHERE sequence = 1", []).expect("cut");
     drop(sql);
     let refused = restored(&bank, &path, &[], None, Some("sato"));
     assert!(matches!(refused, Err(RestoreError::Tampered(_))), "{refused:?}");

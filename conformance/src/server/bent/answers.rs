@@ -19,7 +19,7 @@ const fn answers(
 }
 
 /// All of them.
-pub(super) const ALL: [Wrong; 35] = [
+pub(super) const ALL: [Wrong; 36] = [
     wrong("answers-replays", "NON-02", Bend::Replays),
     wrong(
         "speaks-english-only",
@@ -106,6 +106,7 @@ pub(super) const ALL: [Wrong; 35] = [
             });
         }
     }),
+    answers("shows-no-expiry", "STA-10", |_, told| told.edit(without_expiry)),
     answers("names-no-successor", "SES-07", |_, told| {
         problem(told, |value| remove(value, "successor"));
     }),
@@ -195,6 +196,20 @@ fn problem(told: &mut Told, edit: impl FnOnce(&mut Value)) {
 fn remove(value: &mut Value, member: &str) {
     if let Some(members) = value.as_object_mut() {
         members.remove(member);
+    }
+}
+
+/// What a contract shows as expired is current.
+fn without_expiry(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(without_expiry),
+        Value::Object(members) => {
+            if let Some(state) = members.get_mut("state").filter(|state| *state == "expired") {
+                *state = json!("current");
+            }
+            members.values_mut().for_each(without_expiry);
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

@@ -8,15 +8,15 @@ use koshin_protocol::cert_id::CertId;
 use koshin_protocol::jwk::Thumbprint;
 use koshin_protocol::time::Time;
 use koshin_server::audit::{AuditRecord, Chain, Head};
-use koshin_server::store::change::{
+use koshin_server::rule::command::{
     Actor, Attempt, Confirm, Delivery, Enroll, Import, ImportOutcome, LogOn, LoggedOn, NewContract,
     NewReissue, NewRequest, NewSubject, PinCheck, PlaceOrder, Placed, Reserve, Revoke, Signed,
     Undo,
 };
-use koshin_server::store::id::{
+use koshin_server::id::{
     ContractId, Fingerprint, OrderId, ReissueId, RequestId, SessionId, SubjectId,
 };
-use koshin_server::store::row::{
+use koshin_server::rule::row::{
     ActiveSession, ContractLine, ContractRow, CrlRow, Holder, ImportedRevocation, Integrity,
     OperatorRow, OrderRow, ReissueRow, RequestRow, Reserved, RevocationRow, SubjectRow,
     SupersededRow, Unfinished,
@@ -177,7 +177,7 @@ impl Store for Forgetful {
         issue_failed(order: OrderId, reason: String, now: Time) -> Write<OrderRow>;
         confirm_order(confirm: Confirm, now: Time) -> Write<OrderRow>;
         roll_back(undo: Undo, now: Time) -> Write<OrderRow>;
-        expire(limit: u32, now: Time) -> Write<u32>;
+        tidy_up(limit: u32, now: Time) -> Write<u32>;
         open_reissue(reissue: NewReissue, by: Actor, now: Time) -> Write<(ReissueRow, bool)>;
         cancel_reissue(reissue: ReissueId, by: Actor, now: Time) -> Write<ReissueRow>;
         enroll(enroll: Enroll, now: Time) -> Write<Placed>;

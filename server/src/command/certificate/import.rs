@@ -8,9 +8,9 @@ use koshin_protocol::cert_id::CertId;
 use koshin_protocol::certificate::Certificate;
 use koshin_protocol::subject::Role;
 use koshin_server::clock::{Clock, System};
-use koshin_server::store::Store;
-use koshin_server::store::change::{self, ImportOutcome};
-use koshin_server::store::id::{ContractId, SubjectId};
+use koshin_server::registry::Registry;
+use koshin_server::rule::command::{Import as ToImport, ImportOutcome};
+use koshin_server::id::{ContractId, SubjectId};
 use serde_json::{Value, json};
 
 use super::trust::{Trust, certificates};
@@ -88,14 +88,14 @@ enum Outcome {
     /// It cannot be read, or does not lead to a root.
     Bad(String),
     /// To be asked of the store.
-    Waiting(Box<change::Import>),
+    Waiting(Box<ToImport>),
     /// The store's answer.
     Answered { certificate: Box<Certificate>, outcome: ImportOutcome },
 }
 
 impl Import {
-    pub(super) async fn run(&self, store: &dyn Store, output: Output) -> Result<(), Failure> {
-        let by = self.by.operator(store).await?;
+    pub(super) async fn run(&self, registry: &Registry, output: Output) -> Result<(), Failure> {
+        let by = self.by.operator(registry).await?;
         let trust = self.issuer_trust.as_deref().map(Trust::read).transpose()?;
         let now = System.now();
         let mut lines = Vec::new();
@@ -110,7 +110,7 @@ impl Import {
                                 Outcome::Bad("a CA's certificate, not a customer's".to_owned())
                             }
                             Err(error) => Outcome::Bad(error.to_string()),
-                            Ok(()) => Outcome::Waiting(Box::new(change::Import {
+                            Ok(()) => Outcome::Waiting(Box::new(ToImport {
                                 certificate,
                                 contract: source.contract,
                                 subject: SubjectId::random(),
@@ -129,7 +129,7 @@ impl Import {
                 Outcome::Bad(_) | Outcome::Answered { .. } => None,
             });
             let waiting = waiting.collect();
-            let answers = store.import_certificates(waiting, self.dry_run, by.actor(), now).await?;
+            let answers = registry.import_certificates(waiting, self.dry_run, by.actor(), now).await?;
             let mut answers = answers.into_iter();
             for line in batch {
                 if let Outcome::Waiting(import) = &line.outcome

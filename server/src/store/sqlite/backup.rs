@@ -6,10 +6,9 @@ use std::time::Duration;
 use rusqlite::backup::Backup;
 use rusqlite::{Connection, OpenFlags};
 
-use super::column::{all, one};
-use super::{registry, schema};
-use crate::store::StoreError;
-use crate::store::row::Integrity;
+use super::statement::{all, one};
+use super::{read, schema};
+use crate::store::{Integrity, StoreError};
 
 /// Pages that are copied at a time, so that the writer is never held up for long.
 const PAGES: i32 = 1024;
@@ -46,7 +45,8 @@ pub fn operator_credential_in(backup: &Path, name: &str) -> Result<Option<String
     };
     let connection =
         Connection::open_with_flags(backup, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
-    registry::credential(&connection, name)
+    let (staff, _) = read::staff(&connection)?;
+    Ok(staff.enabled(name).map(|operator| operator.credential_hash.clone()))
 }
 
 /// The database's own check, and its version.

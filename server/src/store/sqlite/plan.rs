@@ -6,18 +6,16 @@ use std::sync::{Mutex, PoisonError};
 
 use rusqlite::Connection;
 
-/// What may be walked through: recursive tables of a few rows, tables with a row for each operator or
-/// issuer, partial indexes of what waits for somebody, and the list that an operator asked for.
-const SMALL: [&str; 9] = [
-    "SCAN line",
-    "SCAN chains",
-    "SCAN operator",
+/// What may be walked through: the bank's own row, tables with a row for each issuer or for what waits for somebody, the
+/// end of the audit, and lists that are made aside.
+const SMALL: [&str; 7] = [
+    "SCAN bank",
     "SCAN crl",
     "SCAN backup",
+    "SCAN waiting",
     "SCAN listed",
-    "SCAN (",
-    "SCAN CONSTANT ROW",
-    "SCAN reissue_request USING INDEX request_to_approve",
+    "SCAN audit",
+    "SCAN request USING INDEX request_to_approve",
 ];
 
 /// Panics if the statement walks through a table.
@@ -57,19 +55,19 @@ mod tests {
 
     fn walks_in_the_schema(sql: &str) -> bool {
         let mut connection = Connection::open_in_memory().expect("a database");
-        schema::migrate(&mut connection).expect("tables");
+        schema::prepare(&mut connection).expect("tables");
         walks(&connection, sql).is_some()
     }
 
     #[test]
     fn a_walk_through_certificates_is_found() {
-        assert!(walks_in_the_schema("SELECT id FROM certificate WHERE deferrals = ?1"));
-        assert!(walks_in_the_schema("SELECT count(*) FROM session"));
-        assert!(walks_in_the_schema("UPDATE orders SET lease = 0 WHERE key_store = ?1"));
+        assert!(walks_in_the_schema("SELECT number FROM certificate WHERE subject = ?1"));
+        assert!(walks_in_the_schema("SELECT count(*) FROM name"));
+        assert!(walks_in_the_schema("UPDATE subject SET version = 1 WHERE state = ?1"));
     }
 
     #[test]
     fn a_search_by_index_is_no_walk() {
-        assert!(!walks_in_the_schema("SELECT id FROM certificate WHERE fingerprint = ?1"));
+        assert!(!walks_in_the_schema("SELECT subject FROM name WHERE name = ?1"));
     }
 }

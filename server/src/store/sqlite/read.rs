@@ -1,429 +1,146 @@
-//! Reading rows. The same code reads on the readers' connections and inside a transition.
+//! Reading subjects and what belongs to them.
 
 use std::sync::Arc;
 
-use koshin_protocol::cert_id::CertId;
-use koshin_protocol::jwk::Thumbprint;
-use koshin_protocol::state::certificate::Certificate as CertificateState;
-use koshin_protocol::time::{Period, Time};
 use rusqlite::{Connection, Row, params};
 
-use super::column::{Sql, all, one, order_state, reissue_state, rollback_right};
-use super::touch::Touches;
-use crate::store::id::{ContractId, Fingerprint, OrderId, ReissueId, SessionId, SubjectId};
-use crate::store::row::{
-    ActiveSession, CertificateEntry, CertificateRow, ContractRow, Holder, OpenOrder, OrderRow,
-    Origin, PinState, Purpose, Reason, ReissueRow, Role, Rollback, RollbackRight, SubjectEntry,
-    SubjectRow,
-};
-use crate::store::{PIN_ATTEMPTS, StoreError};
+use super::name;
+use super::statement::{Seconds, all, decode, integer, one};
+use crate::id::{ContractId, OrderId, RequestId};
+use crate::rule::Known;
+use crate::rule::subject::{Chapter, Subject};
+use crate::store::{By, Contract, Loaded, Request, Staff, StoreError};
 
-/// Columns of a certificate `c`.
-macro_rules! certificate {
-    () => {
-        "c.id AS rowid, c.cert_id, c.fingerprint, c.key, c.subject, c.from_order, c.not_before,
-         c.not_after, c.state, c.deferrals, c.deferred_at, c.der,
-         (SELECT key_store FROM orders WHERE id = c.from_order) AS key_store"
+const BY_NUMBER: &str = "
+    SELECT s.number, s.version, s.state, k.disabled
+    FROM subject AS s JOIN contract AS k ON k.id = s.contract WHERE s.number = ?1";
+const BY_NAME: &str = "
+    SELECT s.number, s.version, s.state, k.disabled
+    FROM name AS n JOIN subject AS s ON s.number = n.subject
+    JOIN contract AS k ON k.id = s.contract WHERE n.name = ?1";
+const OF_CONTRACT: &str = "
+    SELECT s.number, s.version, s.state, k.disabled
+    FROM subject AS s JOIN contract AS k ON k.id = s.contract
+    WHERE s.contract = ?1 AND s.number > ?2 ORDER BY s.number LIMIT ?3";
+
+/// A subject.
+pub(super) fn load(connection: &Connection, by: &By) -> Result<Option<Loaded>, StoreError> {
+    let found = match by {
+        By::Number(number) => one(connection, BY_NUMBER, [integer(*number)], loaded)?,
+        By::Name(name) => one(connection, BY_NAME, [name::bytes(name)], loaded)?,
     };
+    found.transpose()
 }
 
-/// Columns of a subject `s` with its contract `k`.
-macro_rules! subject {
-    () => {
-        "s.id AS subject_id, s.contract, s.name, s.name_der, s.role,
-         s.disabled OR k.disabled AS disabled, s.pin_hash IS NOT NULL AS has_pin, s.pin_attempts"
-    };
-}
-
-/// A certificate `c`, whose it is, and the subject's open order `o`.
-macro_rules! holder {
-    ($from:literal, $where:literal) => {
-        concat!(
-            "SELECT ",
-            certificate!(),
-            ", ",
-            subject!(),
-            ", o.id AS open_order, o.key AS open_key",
-            $from,
-            " JOIN subject AS s ON s.id = c.subject
-              JOIN contract AS k ON k.id = s.contract
-              LEFT JOIN orders AS o
-                  ON o.subject = c.subject AND o.state IN ('processing', 'valid') ",
-            $where
-        )
-    };
-}
-
-const HOLDER_BY_FINGERPRINT: &str = holder!(" FROM certificate AS c", "WHERE c.fingerprint = ?1");
-const HOLDER_BY_CERT_ID: &str = holder!(" FROM certificate AS c", "WHERE c.cert_id = ?1");
-const HOLDER_BY_ROW: &str = holder!(" FROM certificate AS c", "WHERE c.id = ?1");
-const SESSION: &str = holder!(
-    ", n.purpose, n.created AS session_created, n.last_use, n.idle, n.expires
-       FROM session AS n JOIN certificate AS c ON c.id = n.certificate",
-    "WHERE n.id = ?1 AND n.ended IS NULL"
-);
-
-/// The certificate with this fingerprint.
-pub(super) fn holder_by_fingerprint(
+/// The subjects of a contract.
+pub(super) fn subjects(
     connection: &Connection,
-    fingerprint: Fingerprint,
-) -> Result<Option<Held>, StoreError> {
-    complete(connection, one(connection, HOLDER_BY_FINGERPRINT, [fingerprint], held)?)
+    contract: ContractId,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<Loaded>, StoreError> {
+    let found = all(connection, OF_CONTRACT, params![contract, integer(after), limit], loaded)?;
+    found.into_iter().collect()
 }
 
-/// The certificate with this certID.
-pub(super) fn holder_by_cert_id(
+fn loaded(row: &Row<'_>) -> rusqlite::Result<Result<Loaded, StoreError>> {
+    let (number, version): (i64, i64) = (row.get(0)?, row.get(1)?);
+    let contract_disabled = row.get(3)?;
+    Ok(decode::<Subject>(row.get_ref(2)?.as_blob()?).map(|subject| Loaded {
+        number: number.unsigned_abs(),
+        version: version.unsigned_abs(),
+        known: Known { subject, contract_disabled },
+    }))
+}
+
+const WAITING: &str = "SELECT subject, placed FROM waiting LIMIT ?1";
+
+/// Subjects with an order to be issued.
+pub(super) fn waiting(
     connection: &Connection,
-    cert_id: &CertId,
-) -> Result<Option<Held>, StoreError> {
-    complete(connection, one(connection, HOLDER_BY_CERT_ID, [Sql(cert_id)], held)?)
-}
-
-/// The certificate in this row.
-pub(super) fn holder_by_row(connection: &Connection, row: i64) -> Result<Held, StoreError> {
-    complete(connection, one(connection, HOLDER_BY_ROW, [row], held)?)?
-        .ok_or_else(|| StoreError::Corrupt(format!("certificate {row} is missing")))
-}
-
-/// A certificate with the row that it stands in.
-pub(super) struct Held {
-    pub(super) row: i64,
-    pub(super) holder: Holder,
-}
-
-fn held(row: &Row<'_>) -> rusqlite::Result<Held> {
-    let open: Option<OrderId> = row.get("open_order")?;
-    let order = match open {
-        Some(id) => Some(OpenOrder { id, key: row.get::<_, Sql<Thumbprint>>("open_key")?.0 }),
-        None => None,
-    };
-    Ok(Held {
-        row: row.get("rowid")?,
-        holder: Holder {
-            certificate: certificate_row(row)?,
-            subject: subject_row(row)?,
-            successor: None,
-            predecessor: None,
-            order,
-            rollback: None,
-        },
+    limit: u32,
+) -> Result<Vec<(u64, OrderId)>, StoreError> {
+    all(connection, WAITING, [limit], |row| {
+        Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?))
     })
 }
 
-/// Adds what only replaced and revoked certificates have.
-fn complete(connection: &Connection, held: Option<Held>) -> Result<Option<Held>, StoreError> {
-    let Some(mut held) = held else { return Ok(None) };
-    match held.holder.certificate.state {
-        CertificateState::Superseded => {
-            held.holder.successor = descendant(connection, held.row)?;
-            held.holder.rollback = rollback(connection, held.row)?;
-        }
-        CertificateState::Revoked => {
-            held.holder.predecessor = undone(connection, held.row)?;
-        }
-        CertificateState::Unconfirmed | CertificateState::Current | CertificateState::Expired => {}
-    }
-    Ok(Some(held))
-}
+const CHAPTER: &str = "SELECT state FROM chapter WHERE number = ?1";
 
-const DESCENDANT: &str = "
-    WITH RECURSIVE line (row, depth) AS (
-        SELECT ?1, 0
-        UNION ALL
-        SELECT c.id, depth + 1
-        FROM line
-        JOIN orders AS o ON o.replaces = line.row AND o.state = 'completed'
-        JOIN certificate AS c ON c.from_order = o.id
-    )
-    SELECT c.cert_id FROM line JOIN certificate AS c ON c.id = line.row
-    WHERE depth > 0 ORDER BY depth DESC LIMIT 1";
-
-const CURRENT: &str = "
-    SELECT cert_id FROM certificate
-    WHERE subject = (SELECT subject FROM certificate WHERE id = ?1) AND state = 'current'";
-
-/// The subject's current certificate, or the newest that descends from this one (SES-07).
-fn descendant(connection: &Connection, row: i64) -> Result<Option<CertId>, StoreError> {
-    let read = |row: &Row<'_>| Ok(row.get::<_, Sql<CertId>>(0)?.0);
-    match one(connection, CURRENT, [row], read)? {
-        Some(current) => Ok(Some(current)),
-        None => one(connection, DESCENDANT, [row], read),
-    }
-}
-
-const ROLLBACK: &str = "
-    SELECT id, key, rollback, rollback_until FROM orders
-    WHERE replaces = ?1 AND state IN ('completed', 'rolledBack')
-    ORDER BY state = 'completed' DESC, entered DESC LIMIT 1";
-
-fn rollback(connection: &Connection, row: i64) -> Result<Option<Rollback>, StoreError> {
-    one(connection, ROLLBACK, [row], |row| {
-        Ok(Rollback {
-            order: row.get("id")?,
-            key: row.get::<_, Sql<Thumbprint>>("key")?.0,
-            right: match row.get::<_, Option<String>>("rollback")? {
-                Some(_) => rollback_right(row)?,
-                None => RollbackRight::Ended,
-            },
-        })
-    })
-}
-
-const UNDONE: &str = "
-    SELECT p.cert_id FROM certificate AS c
-    JOIN orders AS o ON o.id = c.from_order
-    JOIN certificate AS p ON p.id = o.replaces
-    WHERE c.id = ?1 AND o.state IN ('canceled', 'rolledBack') AND p.state = 'current'";
-
-/// The current certificate to go back to, where a cancel or a rollback revoked this one.
-fn undone(connection: &Connection, row: i64) -> Result<Option<CertId>, StoreError> {
-    one(connection, UNDONE, [row], |row| Ok(row.get::<_, Sql<CertId>>(0)?.0))
-}
-
-fn certificate_row(row: &Row<'_>) -> rusqlite::Result<CertificateRow> {
-    Ok(CertificateRow {
-        cert_id: row.get::<_, Sql<CertId>>("cert_id")?.0,
-        fingerprint: row.get("fingerprint")?,
-        subject: row.get("subject")?,
-        order: row.get("from_order")?,
-        key: row.get::<_, Sql<Thumbprint>>("key")?.0,
-        key_store: row.get("key_store")?,
-        not_before: row.get::<_, Sql<Time>>("not_before")?.0,
-        not_after: row.get::<_, Sql<Time>>("not_after")?.0,
-        state: row.get::<_, Sql<CertificateState>>("state")?.0,
-        deferrals: row.get("deferrals")?,
-        deferred_at: row.get::<_, Option<Sql<Time>>>("deferred_at")?.map(|time| time.0),
-        der: Arc::from(row.get_ref("der")?.as_blob()?),
-    })
-}
-
-fn subject_row(row: &Row<'_>) -> rusqlite::Result<SubjectRow> {
-    let attempts: u32 = row.get("pin_attempts")?;
-    let pin = match row.get("has_pin")? {
-        false => PinState::None,
-        true if attempts >= PIN_ATTEMPTS => PinState::Locked,
-        true => PinState::Set,
-    };
-    Ok(SubjectRow {
-        id: row.get("subject_id")?,
-        contract: row.get("contract")?,
-        name: row.get("name")?,
-        name_der: row.get("name_der")?,
-        role: row.get::<_, Sql<Role>>("role")?.0,
-        pin,
-        disabled: row.get("disabled")?,
-    })
-}
-
-/// The session that has not ended, and the row of its certificate. Nobody has looked at the time yet.
-pub(super) fn session(
+/// A chapter of a subject.
+pub(super) fn chapter(
     connection: &Connection,
-    id: SessionId,
-    touches: &Touches,
-) -> Result<Option<(ActiveSession, i64)>, StoreError> {
-    let read = |row: &Row<'_>| {
-        let held = held(row)?;
-        let session = (
-            row.get::<_, Sql<Purpose>>("purpose")?.0,
-            row.get::<_, Sql<Time>>("session_created")?.0,
-            row.get::<_, Sql<Time>>("last_use")?.0,
-            row.get::<_, Sql<Period>>("idle")?.0,
-            row.get::<_, Sql<Time>>("expires")?.0,
-        );
-        Ok((held, session))
-    };
-    let Some((held, (purpose, created, last_use, idle, expires))) =
-        one(connection, SESSION, [id], read)?
-    else {
-        return Ok(None);
-    };
-    let Some(Held { row, mut holder }) = complete(connection, Some(held))? else {
-        return Ok(None);
-    };
-    // Whose renewal was rolled back is current again, and its session still the one that did it.
-    if purpose == Purpose::Recovery && holder.rollback.is_none() {
-        holder.rollback = rollback(connection, row)?;
-    }
-    let last_use = touches.get(id).map_or(last_use, |touched| last_use.max(touched));
-    let session = ActiveSession { id, purpose, created, last_use, idle, expires, holder };
-    Ok(Some((session, row)))
+    number: u64,
+) -> Result<Option<Chapter>, StoreError> {
+    let read = |row: &Row<'_>| Ok(decode(row.get_ref(0)?.as_blob()?));
+    one(connection, CHAPTER, [integer(number)], read)?.transpose()
 }
 
-/// An order `o` with its subject, predecessor `p` and certificate `c`.
-macro_rules! order {
-    ($where:literal) => {
-        concat!(
-            "SELECT o.id AS order_id, o.subject AS order_subject, s.role AS order_role,
-                    s.contract, o.reissue,
-                    o.key AS order_key, o.key_store AS order_key_store, o.csr, o.created, o.entered,
-                    o.state AS order_state, o.predecessor_expired, o.rollback, o.rollback_until,
-                    o.cause, o.reserved_serial, o.reserved_tbs, s.name_der,
-                    p.cert_id AS replaces_id, p.not_after AS replaces_not_after, ",
-            certificate!(),
-            " FROM orders AS o
-              JOIN subject AS s ON s.id = o.subject
-              LEFT JOIN certificate AS p ON p.id = o.replaces
-              LEFT JOIN certificate AS c ON c.from_order = o.id ",
-            $where
-        )
-    };
-}
+const CERTIFICATE: &str = "SELECT der FROM certificate WHERE number = ?1";
 
-const ORDER: &str = order!("WHERE o.id = ?1");
-const ORDER_BY_KEY: &str = order!("WHERE o.key = ?1");
-pub(super) const ORDERS_TO_ISSUE: &str =
-    order!("WHERE o.state = 'processing' AND o.lease < ?1 ORDER BY o.lease LIMIT ?2");
-
-/// The order with this id.
-pub(super) fn order(connection: &Connection, id: OrderId) -> Result<Option<OrderRow>, StoreError> {
-    one(connection, ORDER, [id], order_row)
-}
-
-/// The order whose CSR has this key.
-pub(super) fn order_by_key(
+/// The DER of a certificate.
+pub(super) fn certificate(
     connection: &Connection,
-    key: Thumbprint,
-) -> Result<Option<OrderRow>, StoreError> {
-    one(connection, ORDER_BY_KEY, [Sql(key)], order_row)
+    number: u64,
+) -> Result<Option<Arc<[u8]>>, StoreError> {
+    one(connection, CERTIFICATE, [integer(number)], |row| Ok(row.get_ref(0)?.as_blob()?.into()))
 }
 
-/// An order that was just written.
-pub(super) fn order_that_is(connection: &Connection, id: OrderId) -> Result<OrderRow, StoreError> {
-    order(connection, id)?.ok_or_else(|| StoreError::Corrupt(format!("order {id} is missing")))
-}
+const CONTRACT: &str = "SELECT name, disabled, created, version, id FROM contract WHERE id = ?1";
+const CONTRACTS: &str = "
+    SELECT name, disabled, created, (SELECT count(*) FROM subject WHERE contract = listed.id), id
+    FROM contract AS listed ORDER BY name, id";
 
-pub(super) fn order_row(row: &Row<'_>) -> rusqlite::Result<OrderRow> {
-    let origin = match row.get::<_, Option<ReissueId>>("reissue")? {
-        Some(reissue) => Origin::Enrollment { reissue },
-        None => Origin::Renewal {
-            replaces: row.get::<_, Sql<CertId>>("replaces_id")?.0,
-            not_after: row.get::<_, Sql<Time>>("replaces_not_after")?.0,
-        },
+fn contract_row(row: &Row<'_>) -> rusqlite::Result<(Contract, u64)> {
+    let contract = Contract {
+        id: row.get(4)?,
+        name: row.get(0)?,
+        disabled: row.get(1)?,
+        created: row.get::<_, Seconds>(2)?.0,
     };
-    let certificate = match row.get::<_, Option<i64>>("rowid")? {
-        Some(_) => Some(certificate_row(row)?),
-        None => None,
-    };
-    Ok(OrderRow {
-        id: row.get("order_id")?,
-        origin,
-        subject: row.get("order_subject")?,
-        role: row.get::<_, Sql<Role>>("order_role")?.0,
-        contract: row.get("contract")?,
-        key_store: row.get("order_key_store")?,
-        key: row.get::<_, Sql<Thumbprint>>("order_key")?.0,
-        csr: Arc::from(row.get_ref("csr")?.as_blob()?),
-        created: row.get::<_, Sql<Time>>("created")?.0,
-        entered: row.get::<_, Sql<Time>>("entered")?.0,
-        state: order_state(row)?,
-        certificate,
-    })
+    Ok((contract, row.get::<_, i64>(3)?.unsigned_abs()))
 }
 
-macro_rules! subjects {
-    ($where:literal) => {
-        concat!(
-            "SELECT ",
-            subject!(),
-            " FROM subject AS s JOIN contract AS k ON k.id = s.contract ",
-            $where
-        )
-    };
-}
-
-const SUBJECT: &str = subjects!("WHERE s.id = ?1");
-const SUBJECT_BY_NAME: &str = subjects!("WHERE s.name_der = ?1");
-const SUBJECTS_OF_CONTRACT: &str = subjects!("WHERE s.contract = ?1 ORDER BY s.name");
-
-/// The subject with this id.
-pub(super) fn subject(
-    connection: &Connection,
-    id: SubjectId,
-) -> Result<Option<SubjectRow>, StoreError> {
-    one(connection, SUBJECT, [id], subject_row)
-}
-
-/// The subject with this name.
-pub(super) fn subject_by_name(
-    connection: &Connection,
-    name_der: &[u8],
-) -> Result<Option<SubjectRow>, StoreError> {
-    one(connection, SUBJECT_BY_NAME, [name_der], subject_row)
-}
-
-const CERTIFICATES: &str = concat!(
-    "SELECT ",
-    certificate!(),
-    ", (SELECT n.cert_id FROM orders AS o JOIN certificate AS n ON n.from_order = o.id
-        WHERE o.replaces = c.id AND o.state = 'completed') AS successor
-     FROM certificate AS c WHERE c.subject = ?1 ORDER BY c.not_before DESC, c.id DESC"
-);
-const OPEN_ORDER: &str =
-    "SELECT id FROM orders WHERE subject = ?1 AND state IN ('processing', 'valid')";
-const OPEN_REISSUE: &str =
-    "SELECT id FROM reissue WHERE subject = ?1 AND state IN ('pending', 'redeemed')";
-
-/// The status page of a contract, of all its subjects or one. To be read in one transaction.
+/// A contract with its version.
 pub(super) fn contract(
     connection: &Connection,
     id: ContractId,
-    only: Option<SubjectId>,
-) -> Result<Option<ContractRow>, StoreError> {
-    let name = one(connection, "SELECT name FROM contract WHERE id = ?1", [id], |row| row.get(0))?;
-    let Some(name) = name else { return Ok(None) };
-    let subjects = match only {
-        Some(subject) => one(connection, SUBJECT, [subject], subject_row)?
-            .into_iter()
-            .filter(|subject| subject.contract == id)
-            .collect(),
-        None => all(connection, SUBJECTS_OF_CONTRACT, [id], subject_row)?,
-    };
-    let subjects = subjects.into_iter().map(|subject| subject_entry(connection, subject));
-    Ok(Some(ContractRow { id, name, subjects: subjects.collect::<Result<_, _>>()? }))
+) -> Result<Option<(Contract, u64)>, StoreError> {
+    one(connection, CONTRACT, [id], contract_row)
 }
 
-fn subject_entry(connection: &Connection, subject: SubjectRow) -> Result<SubjectEntry, StoreError> {
-    let entry = |row: &Row<'_>| {
-        Ok(CertificateEntry {
-            certificate: certificate_row(row)?,
-            successor: row.get::<_, Option<Sql<CertId>>>("successor")?.map(|id| id.0),
-        })
-    };
-    Ok(SubjectEntry {
-        certificates: all(connection, CERTIFICATES, [subject.id], entry)?,
-        order: one(connection, OPEN_ORDER, [subject.id], |row| row.get(0))?,
-        reissue: one(connection, OPEN_REISSUE, [subject.id], |row| row.get(0))?,
-        subject,
-    })
+/// Every contract with how many subjects it has.
+pub(super) fn contracts(connection: &Connection) -> Result<Vec<(Contract, u64)>, StoreError> {
+    all(connection, CONTRACTS, [], contract_row)
 }
 
-const REISSUE: &str = "
-    SELECT r.id, r.subject, s.contract, s.name, s.name_der, s.role, r.reason, r.enrollment_key,
-           r.created, r.expires, r.state, o.id AS order_id
-    FROM reissue AS r
-    JOIN subject AS s ON s.id = r.subject
-    LEFT JOIN orders AS o ON o.reissue = r.id
-    WHERE r.id = ?1";
+const STAFF: &str = "SELECT staff, staff_version FROM bank";
 
-/// The reissue with this id.
-pub(super) fn reissue(
+/// The operators.
+pub(super) fn staff(connection: &Connection) -> Result<(Staff, u64), StoreError> {
+    let read = |row: &Row<'_>| {
+        let staff = decode(row.get_ref(0)?.as_blob()?);
+        Ok(staff.map(|staff| (staff, 0)).map(|(staff, _)| (staff, row.get::<_, i64>(1))))
+    };
+    let found = one(connection, STAFF, [], read)?;
+    let (staff, version) =
+        found.ok_or_else(|| StoreError::Corrupt("the bank's own row is missing".to_owned()))??;
+    Ok((staff, version?.unsigned_abs()))
+}
+
+const REQUEST: &str = "SELECT state FROM request WHERE id = ?1";
+const REQUESTS: &str = "SELECT state FROM request WHERE approved = 0 ORDER BY created";
+
+/// A request.
+pub(super) fn request(
     connection: &Connection,
-    id: ReissueId,
-) -> Result<Option<ReissueRow>, StoreError> {
-    one(connection, REISSUE, params![id], |row| {
-        Ok(ReissueRow {
-            id: row.get("id")?,
-            subject: row.get("subject")?,
-            contract: row.get("contract")?,
-            subject_name: row.get("name")?,
-            subject_der: row.get("name_der")?,
-            role: row.get::<_, Sql<Role>>("role")?.0,
-            reason: row.get::<_, Sql<Reason>>("reason")?.0,
-            enrollment_key: row.get("enrollment_key")?,
-            created: row.get::<_, Sql<Time>>("created")?.0,
-            expires: row.get::<_, Sql<Time>>("expires")?.0,
-            state: reissue_state(row)?,
-            order: row.get("order_id")?,
-        })
-    })
+    id: RequestId,
+) -> Result<Option<Request>, StoreError> {
+    one(connection, REQUEST, [id], |row| Ok(decode(row.get_ref(0)?.as_blob()?)))?.transpose()
+}
+
+/// The requests that wait for a checker.
+pub(super) fn requests(connection: &Connection) -> Result<Vec<Request>, StoreError> {
+    let found = all(connection, REQUESTS, [], |row| Ok(decode(row.get_ref(0)?.as_blob()?)))?;
+    found.into_iter().collect()
 }

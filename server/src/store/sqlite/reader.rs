@@ -34,18 +34,6 @@ impl Readers {
         read(&self.free())
     }
 
-    /// The same, all of it of one commit.
-    pub(super) fn snapshot<T>(
-        &self,
-        read: impl FnOnce(&Connection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let connection = self.free();
-        let transaction = connection.unchecked_transaction()?;
-        let answer = read(&transaction);
-        transaction.finish()?;
-        answer
-    }
-
     /// The first that is free, rather than each in its turn: every commit empties a connection's cache, and what one
     /// read fetched since then the next need not fetch again.
     fn free(&self) -> MutexGuard<'_, Connection> {

@@ -19,9 +19,9 @@ use super::revocation::{Cause, publish};
 use super::transition::{Transition, run};
 use super::{backup, heads, signer};
 use crate::audit::{AuditRecord, Chain, Export, Head, Principal, Tampered, Verification};
-use crate::store::id::{ContractId, SessionId};
-use crate::store::latest_crl::LatestCrl;
-use crate::store::row::{CrlRow, ImportedRevocation, Reason};
+use crate::id::{ContractId, SessionId};
+use crate::latest_crl::LatestCrl;
+use crate::rule::row::{CrlRow, ImportedRevocation, Reason};
 use crate::store::{Failure, StoreError};
 
 /// What to restore, and what of the time after the backup is at hand.

@@ -1,33 +1,44 @@
-//! The tables, and the way from each version to the next.
-//!
-//! What must be unique is unique here, whatever the code above does: SPEC.md 10 and the invariants.
+//! The tables.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 
-use crate::store::StoreError;
+use super::statement::encode;
+use crate::store::{Staff, StoreError};
 
-/// Each entry leads from the version that is its index to the next.
-const MIGRATIONS: &[&str] = &[include_str!("schema/0001.sql")];
-
-/// The version of a database that [`migrate`] went over.
+/// The version of the schema.
 pub(super) const VERSION: u32 = 1;
 
-/// Brings the database to [`VERSION`], in one transaction for each step.
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
-    let found = version(connection)?;
-    if found > VERSION {
-        return Err(StoreError::Newer { found, known: VERSION });
+/// What the file says that it is (`application_id`): "Kosh". Files of before the first release do not say it.
+const APPLICATION: u32 = 0x4b6f_7368;
+
+/// Makes the tables in an empty file; refuses a file of another version.
+pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
+    match (application(connection)?, version(connection)?) {
+        (APPLICATION, VERSION) => Ok(()),
+        (0, 0) => {
+            let mut key = [0; 16];
+            getrandom::fill(&mut key).map_err(|error| StoreError::Database(error.to_string()))?;
+            let transaction = connection.transaction()?;
+            transaction.execute_batch(include_str!("schema/0001.sql"))?;
+            transaction.execute(
+                "INSERT INTO bank (only, id_key, next, staff, staff_version) VALUES (1, ?1, 1, ?2, 0)",
+                params![key, encode(&Staff::default())],
+            )?;
+            transaction.pragma_update(None, "application_id", APPLICATION)?;
+            transaction.pragma_update(None, "user_version", VERSION)?;
+            transaction.commit()?;
+            Ok(())
+        }
+        (APPLICATION, found) => Err(StoreError::Version { found, known: VERSION }),
+        (_, _) => Err(StoreError::Foreign),
     }
-    for (version, sql) in (1_u32..).zip(MIGRATIONS).skip(found as usize) {
-        let transaction = connection.transaction()?;
-        transaction.execute_batch(sql)?;
-        transaction.pragma_update(None, "user_version", version)?;
-        transaction.commit()?;
-    }
-    Ok(())
 }
 
-/// The version that the file says it has.
+fn application(connection: &Connection) -> Result<u32, StoreError> {
+    Ok(connection.pragma_query_value(None, "application_id", |row| row.get(0))?)
+}
+
+/// The version that the file says it has; 0 for an empty one.
 pub(super) fn version(connection: &Connection) -> Result<u32, StoreError> {
     Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
 }
@@ -36,22 +47,31 @@ pub(super) fn version(connection: &Connection) -> Result<u32, StoreError> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_last_migration_leads_to_the_version() {
-        assert_eq!(MIGRATIONS.len(), VERSION as usize);
-        let mut connection = Connection::open_in_memory().expect("a database");
-        migrate(&mut connection).expect("migrates");
-        assert_eq!(version(&connection), Ok(VERSION));
-        migrate(&mut connection).expect("again changes nothing");
+    fn file(application: u32, version: u32) -> Connection {
+        let connection = Connection::open_in_memory().expect("a database");
+        connection.pragma_update(None, "application_id", application).expect("an application");
+        connection.pragma_update(None, "user_version", version).expect("a version");
+        connection
     }
 
     #[test]
-    fn a_newer_file_is_refused() {
+    fn a_file_of_another_version_or_program_is_refused() {
+        let found = VERSION + 1;
+        let refused = Err(StoreError::Version { found, known: VERSION });
+        assert_eq!(prepare(&mut file(APPLICATION, found)), refused);
+        assert_eq!(prepare(&mut file(0, VERSION)), Err(StoreError::Foreign), "before the release");
+        assert_eq!(prepare(&mut file(7, VERSION)), Err(StoreError::Foreign));
+    }
+
+    #[test]
+    fn making_the_tables_again_changes_nothing() {
         let mut connection = Connection::open_in_memory().expect("a database");
-        connection.pragma_update(None, "user_version", VERSION + 1).expect("a version");
-        assert_eq!(
-            migrate(&mut connection),
-            Err(StoreError::Newer { found: VERSION + 1, known: VERSION })
-        );
+        prepare(&mut connection).expect("makes them");
+        let key = |connection: &Connection| -> Vec<u8> {
+            connection.query_row("SELECT id_key FROM bank", [], |row| row.get(0)).expect("a key")
+        };
+        let before = key(&connection);
+        prepare(&mut connection).expect("again");
+        assert_eq!(key(&connection), before);
     }
 }

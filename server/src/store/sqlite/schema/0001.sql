@@ -1,175 +1,74 @@
--- Times are seconds since 1970-01-01T00:00:00Z. Ids are 16 bytes, fingerprints and thumbprints 32.
+-- Times are seconds since 1970-01-01T00:00:00Z. What a decision about a subject needs stands in `state`, which no SQL looks
+-- into: a version byte and postcard. What must be unique in the whole bank is unique here.
+
+-- The one row of what the bank itself keeps.
+CREATE TABLE bank (
+    only           INTEGER NOT NULL PRIMARY KEY CHECK (only = 1),
+    -- What ids are made with: whoever has it can tell a subject's row from the id of its order.
+    id_key         BLOB NOT NULL CHECK (length(id_key) = 16),
+    -- The next number of a row that is given.
+    next           INTEGER NOT NULL CHECK (next > 0),
+    staff          BLOB NOT NULL,
+    staff_version  INTEGER NOT NULL
+) STRICT;
 
 CREATE TABLE contract (
     id        BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    version   INTEGER NOT NULL CHECK (version > 0),
     name      TEXT NOT NULL,
-    disabled  INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),
+    disabled  INTEGER NOT NULL CHECK (disabled IN (0, 1)),
     created   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE subject (
-    id            BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
-    contract      BLOB NOT NULL REFERENCES contract (id),
-    name          TEXT NOT NULL,
-    name_der      BLOB NOT NULL,
-    role          TEXT NOT NULL CHECK (role IN ('administrator', 'user')),
-    disabled      INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),
-    pin_hash      TEXT,
-    pin_attempts  INTEGER NOT NULL DEFAULT 0 CHECK (pin_attempts BETWEEN 0 AND 5),
-    created       INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-
-CREATE UNIQUE INDEX subject_name_is_unique ON subject (name_der);
-CREATE INDEX subject_of_contract ON subject (contract, name);
-
--- Every key that an order or a certificate ever had. A key is taken once, for ever.
-CREATE TABLE taken_key (
-    thumbprint  BLOB NOT NULL PRIMARY KEY CHECK (length(thumbprint) = 32),
-    taken       INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE certificate (
-    id            INTEGER PRIMARY KEY,
-    cert_id       TEXT NOT NULL,
-    issuer        BLOB NOT NULL,
-    serial        BLOB NOT NULL,
-    fingerprint   BLOB NOT NULL CHECK (length(fingerprint) = 32),
-    key           BLOB NOT NULL REFERENCES taken_key (thumbprint),
-    subject       BLOB NOT NULL REFERENCES subject (id),
-    from_order    BLOB REFERENCES orders (id),
-    not_before    INTEGER NOT NULL,
-    not_after     INTEGER NOT NULL,
-    state         TEXT NOT NULL
-                  CHECK (state IN ('unconfirmed', 'current', 'superseded', 'revoked', 'expired')),
-    -- That its validity is over was told to it and to the order that replaces it.
-    expiry_told   INTEGER NOT NULL DEFAULT 0 CHECK (expiry_told IN (0, 1)),
-    deferrals     INTEGER NOT NULL DEFAULT 0,
-    deferred_at   INTEGER,
-    stored        INTEGER NOT NULL,
-    der           BLOB NOT NULL,
-    CHECK (state <> 'unconfirmed' OR from_order IS NOT NULL)
+    number    INTEGER NOT NULL PRIMARY KEY,
+    version   INTEGER NOT NULL CHECK (version > 0),
+    contract  BLOB NOT NULL REFERENCES contract (id),
+    state     BLOB NOT NULL
 ) STRICT;
 
-CREATE UNIQUE INDEX cert_id_is_unique ON certificate (cert_id);
-CREATE UNIQUE INDEX serial_is_unique_per_issuer ON certificate (issuer, serial);
-CREATE UNIQUE INDEX fingerprint_is_unique ON certificate (fingerprint);
-CREATE UNIQUE INDEX key_is_in_one_certificate ON certificate (key);
-CREATE UNIQUE INDEX order_has_one_certificate ON certificate (from_order) WHERE from_order IS NOT NULL;
-CREATE UNIQUE INDEX subject_has_one_current ON certificate (subject) WHERE state = 'current';
-CREATE UNIQUE INDEX subject_has_one_unconfirmed ON certificate (subject) WHERE state = 'unconfirmed';
-CREATE INDEX certificate_of_subject ON certificate (subject, not_before);
-CREATE INDEX certificate_to_list ON certificate (issuer, not_after) WHERE state = 'superseded';
-CREATE INDEX certificate_to_expire ON certificate (not_after) WHERE expiry_told = 0;
+CREATE INDEX subject_of_contract ON subject (contract);
 
-CREATE TABLE orders (
-    id               BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
-    subject          BLOB NOT NULL REFERENCES subject (id),
-    replaces         INTEGER REFERENCES certificate (id),
-    reissue          BLOB REFERENCES reissue (id),
-    key              BLOB NOT NULL REFERENCES taken_key (thumbprint),
-    key_store        TEXT NOT NULL,
-    environment      TEXT,
-    csr              BLOB NOT NULL,
-    created          INTEGER NOT NULL,
-    -- When it entered the state that it is in.
-    entered          INTEGER NOT NULL,
-    state            TEXT NOT NULL CHECK (state IN
-                     ('processing', 'valid', 'completed', 'canceled', 'invalid', 'rolledBack')),
-    -- Of a renewal in processing or valid: whether its predecessor is past its notAfter.
-    predecessor_expired  INTEGER CHECK (predecessor_expired IN (0, 1)),
-    -- Of completed.
-    rollback         TEXT CHECK (rollback IN ('until', 'ended', 'disabled')),
-    rollback_until   INTEGER,
-    -- Of invalid.
-    cause            TEXT CHECK (cause IN
-                     ('issueFailed', 'predecessorRevoked', 'successorRevoked', 'subjectReissued')),
-    failure          TEXT,
-    -- What a slow CA was asked to sign.
-    reserved_serial  BLOB,
-    reserved_tbs     BLOB,
-    lease            INTEGER NOT NULL DEFAULT 0,
-    CHECK ((replaces IS NULL) <> (reissue IS NULL)),
-    CHECK ((state = 'completed') = (rollback IS NOT NULL)),
-    CHECK ((rollback IS 'until') = (rollback_until IS NOT NULL)),
-    CHECK ((state = 'invalid') = (cause IS NOT NULL)),
-    CHECK ((state IN ('processing', 'valid') AND replaces IS NOT NULL) = (predecessor_expired IS NOT NULL)),
-    CHECK ((reserved_serial IS NULL) = (reserved_tbs IS NULL))
+-- Everything that finds a subject and that nobody else may have: keys, certificates, reissues, its id, its name.
+CREATE TABLE name (
+    name     BLOB NOT NULL PRIMARY KEY,
+    subject  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE UNIQUE INDEX key_has_one_order ON orders (key);
-CREATE UNIQUE INDEX certificate_has_one_open_order ON orders (replaces)
-    WHERE replaces IS NOT NULL AND state IN ('processing', 'valid');
-CREATE UNIQUE INDEX certificate_is_replaced_once ON orders (replaces)
-    WHERE replaces IS NOT NULL AND state = 'completed';
-CREATE UNIQUE INDEX subject_has_one_open_order ON orders (subject)
-    WHERE state IN ('processing', 'valid');
-CREATE UNIQUE INDEX reissue_has_one_order ON orders (reissue) WHERE reissue IS NOT NULL;
-CREATE UNIQUE INDEX serial_is_reserved_once ON orders (reserved_serial)
-    WHERE reserved_serial IS NOT NULL;
-CREATE INDEX order_of_predecessor ON orders (replaces) WHERE replaces IS NOT NULL;
-CREATE INDEX order_to_issue ON orders (lease) WHERE state = 'processing';
-CREATE INDEX order_to_roll_back ON orders (subject) WHERE rollback = 'until';
+-- Rows below are added and never changed, in the order of their numbers.
 
-CREATE TABLE session (
-    id           BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
-    certificate  INTEGER NOT NULL REFERENCES certificate (id),
-    subject      BLOB NOT NULL REFERENCES subject (id),
-    purpose      TEXT NOT NULL CHECK (purpose IN ('renewal', 'recovery')),
-    environment  TEXT NOT NULL,
-    created      INTEGER NOT NULL,
-    last_use     INTEGER NOT NULL,
-    idle         INTEGER NOT NULL,
-    expires      INTEGER NOT NULL,
-    deferred     INTEGER NOT NULL DEFAULT 0 CHECK (deferred IN (0, 1)),
-    ended        TEXT
-) STRICT, WITHOUT ROWID;
+CREATE TABLE chapter (
+    number   INTEGER NOT NULL PRIMARY KEY,
+    subject  INTEGER NOT NULL,
+    state    BLOB NOT NULL
+) STRICT;
 
-CREATE UNIQUE INDEX certificate_has_one_session ON session (certificate) WHERE ended IS NULL;
-CREATE INDEX session_of_subject ON session (subject) WHERE ended IS NULL;
-CREATE INDEX session_to_end ON session (min(last_use + idle, expires)) WHERE ended IS NULL;
-CREATE INDEX session_to_forget ON session (expires);
+CREATE TABLE certificate (
+    number   INTEGER NOT NULL PRIMARY KEY,
+    subject  INTEGER NOT NULL,
+    der      BLOB NOT NULL,
+    csr      BLOB
+) STRICT;
 
-CREATE TABLE reissue (
-    id              BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
-    subject         BLOB NOT NULL REFERENCES subject (id),
-    reason          TEXT NOT NULL CHECK (reason IN ('keyCompromise', 'deviceLost', 'keyLost',
-                    'affiliationChanged', 'cessationOfOperation', 'unspecified')),
-    enrollment_key  TEXT NOT NULL,
-    created         INTEGER NOT NULL,
-    expires         INTEGER NOT NULL,
-    state           TEXT NOT NULL CHECK (state IN
-                    ('pending', 'redeemed', 'completed', 'failed', 'canceled', 'voided', 'expired'))
-) STRICT, WITHOUT ROWID;
+-- That a certificate was superseded, and until when it may be restored; or, with no `since`, that it is so no longer. The
+-- last row of a certificate counts.
+CREATE TABLE superseded (
+    number      INTEGER NOT NULL PRIMARY KEY,
+    issuer      BLOB NOT NULL,
+    serial      BLOB NOT NULL,
+    not_after   INTEGER NOT NULL,
+    since       INTEGER,
+    restorable  INTEGER
+) STRICT;
 
-CREATE UNIQUE INDEX subject_has_one_open_reissue ON reissue (subject)
-    WHERE state IN ('pending', 'redeemed');
-CREATE INDEX reissue_to_expire ON reissue (expires) WHERE state = 'pending';
+CREATE TABLE audit (
+    sequence  INTEGER NOT NULL PRIMARY KEY CHECK (sequence > 0),
+    record    BLOB NOT NULL,
+    hash      BLOB NOT NULL CHECK (length(hash) = 32)
+) STRICT;
 
-CREATE TABLE reissue_request (
-    id        BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
-    subject   BLOB NOT NULL REFERENCES subject (id),
-    reason    TEXT NOT NULL,
-    form      TEXT NOT NULL,
-    maker     TEXT NOT NULL REFERENCES operator (name),
-    created   INTEGER NOT NULL,
-    checker   TEXT REFERENCES operator (name),
-    approved  INTEGER,
-    reissue   BLOB REFERENCES reissue (id),
-    CHECK (checker <> maker),
-    CHECK ((checker IS NULL) = (approved IS NULL) AND (checker IS NULL) = (reissue IS NULL))
-) STRICT, WITHOUT ROWID;
-
-CREATE INDEX request_to_approve ON reissue_request (created) WHERE checker IS NULL;
-
-CREATE TABLE operator (
-    name             TEXT NOT NULL PRIMARY KEY,
-    credential_hash  TEXT NOT NULL,
-    created          INTEGER NOT NULL,
-    disabled         INTEGER
-) STRICT, WITHOUT ROWID;
-
--- Everything that a CRL lists: certificates of the registry, certificates that came too late and were
--- never stored, and what a restored database knows from the newest CRL only.
+-- Everything that a CRL lists: certificates of the registry, certificates that came too late and were never stored, and
+-- what a restored database knows from the newest CRL only.
 CREATE TABLE revocation (
     issuer      BLOB NOT NULL,
     serial      BLOB NOT NULL,
@@ -180,6 +79,22 @@ CREATE TABLE revocation (
     PRIMARY KEY (issuer, serial)
 ) STRICT, WITHOUT ROWID;
 
+-- Subjects with an order that a slow CA has yet to issue.
+CREATE TABLE waiting (
+    subject  INTEGER NOT NULL PRIMARY KEY,
+    placed   BLOB NOT NULL CHECK (length(placed) = 16)
+) STRICT;
+
+-- What makers requested of checkers.
+CREATE TABLE request (
+    id        BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    created   INTEGER NOT NULL,
+    approved  INTEGER NOT NULL CHECK (approved IN (0, 1)),
+    state     BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX request_to_approve ON request (created) WHERE approved = 0;
+
 CREATE TABLE crl (
     issuer     BLOB NOT NULL PRIMARY KEY,
     next       INTEGER NOT NULL,
@@ -187,15 +102,6 @@ CREATE TABLE crl (
     published  INTEGER,
     der        BLOB,
     CHECK ((number IS NULL) = (published IS NULL) AND (number IS NULL) = (der IS NULL))
-) STRICT, WITHOUT ROWID;
-
--- The bank's own chain has the empty name, a contract's chain the contract's id.
-CREATE TABLE audit (
-    chain     BLOB NOT NULL CHECK (length(chain) IN (0, 16)),
-    sequence  INTEGER NOT NULL CHECK (sequence > 0),
-    record    BLOB NOT NULL,
-    hash      BLOB NOT NULL CHECK (length(hash) = 32),
-    PRIMARY KEY (chain, sequence)
 ) STRICT, WITHOUT ROWID;
 
 -- Has a row in a backup, which is not to be served from before it was restored.

@@ -1,4 +1,4 @@
-//! What the store is asked to do: the arguments and results of its writing methods.
+//! What the bank is asked to do to a subject, and what it answers: arguments and results of the rules.
 
 use koshin_protocol::cert_id::CertId;
 use koshin_protocol::certificate::Certificate;
@@ -6,7 +6,7 @@ use koshin_protocol::jwk::Thumbprint;
 use koshin_protocol::state::order::Finality;
 use koshin_protocol::time::{Period, Time};
 
-use super::id::{ContractId, Fingerprint, OrderId, ReissueId, RequestId, SessionId, SubjectId};
+use crate::id::{ContractId, Fingerprint, OrderId, ReissueId, RequestId, SessionId, SubjectId};
 use super::row::{ActiveSession, OrderRow, Purpose, Reason, Reserved, Role};
 
 /// Who does it. The store checks inside the transaction that they may.
@@ -52,8 +52,6 @@ pub struct LogOn {
     pub purpose: Purpose,
     /// The declared environment, as JSON.
     pub environment: String,
-    /// The id of the session to be.
-    pub session: SessionId,
     /// Whether the PIN was verified.
     pub pin: PinCheck,
     /// How long the session may stay unused.
@@ -87,8 +85,6 @@ pub struct PlaceOrder {
     pub session: SessionId,
     /// The certificate to be replaced: the session's.
     pub replaces: CertId,
-    /// The id of the order to be.
-    pub order: OrderId,
     /// Where the client keeps the key.
     pub key_store: String,
     /// The verified CSR's DER.
@@ -99,6 +95,15 @@ pub struct PlaceOrder {
     pub window_opens: Time,
     /// The certificate, if the CA signs at once; `None` leaves the order `processing`.
     pub issued: Option<Signed>,
+}
+
+/// What a new order and its certificate are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// The id of the order.
+    pub order: OrderId,
+    /// The number of the certificate's row.
+    pub certificate: u64,
 }
 
 /// The order, and whether this request made it.
@@ -167,8 +172,6 @@ pub struct NewReissue {
 pub struct Enroll {
     /// The reissue whose code is redeemed.
     pub reissue: ReissueId,
-    /// The id of the order to be.
-    pub order: OrderId,
     /// Where the client keeps the key.
     pub key_store: String,
     /// The declared environment, as JSON.
@@ -273,6 +276,9 @@ pub enum ImportRefused {
     /// The subject has a current certificate already.
     #[error("the subject has another certificate that is current")]
     OtherCurrent,
+    /// A renewal of the subject's expired certificate is open: its new certificate may still be confirmed.
+    #[error("the subject's renewal is under way: revoke its expired certificate to end it")]
+    OrderOpen,
     /// The certificate has ended.
     #[error("the certificate has expired")]
     Expired,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use koshin_protocol::base64url;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -18,18 +19,24 @@ const HYPHEN: u8 = 62;
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub struct $name([u8; 16]);
 
         impl $name {
             /// A new one from the system's randomness.
             pub fn random() -> Self {
-                let mut bytes = [0; 16];
-                // None begins with a hyphen, which a command line takes for an option.
-                while bytes == [0; 16] || bytes[0] >> 2 == HYPHEN {
+                loop {
+                    let mut bytes = [0; 16];
                     getrandom::fill(&mut bytes).expect("the system has randomness");
+                    if Self(bytes).is_plain() {
+                        return Self(bytes);
+                    }
                 }
-                Self(bytes)
+            }
+
+            /// Whether a command line takes it as it is: what begins with a hyphen is an option there.
+            pub(crate) const fn is_plain(&self) -> bool {
+                self.0[0] >> 2 != HYPHEN
             }
 
             /// The one with these bytes.
@@ -82,7 +89,7 @@ ids! {
 }
 
 /// SHA-256 of a certificate's DER: how the certificate of an `x5c` is found.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {

@@ -1,12 +1,12 @@
-//! Why the store refused a transition, with what a problem document says about it.
+//! Why a rule refuses, with what a problem document says about it.
 
 use koshin_protocol::cert_id::CertId;
 use koshin_protocol::jwk::Thumbprint;
 use koshin_protocol::problem::Token;
 use koshin_protocol::time::Time;
 
-use super::id::OrderId;
 use super::row::Role;
+use crate::id::OrderId;
 
 /// A transition that the rules forbid. Nothing was changed.
 ///
@@ -202,5 +202,29 @@ impl Refused {
             Self::EnrollmentCanceled { .. } => Token::EnrollmentCanceled,
             Self::Operator(_) => return None,
         })
+    }
+}
+
+/// Why a rule made no decision that could be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The rules forbid it.
+    Refused(Box<Refused>),
+    /// What is asked for stands in a chapter of the subject: unfold it and judge again.
+    Chapter,
+    /// The registry holds what it must not hold.
+    Corrupt(String),
+}
+
+impl Failure {
+    /// The registry holds what it must not hold.
+    pub(super) fn corrupt(what: impl std::fmt::Display) -> Self {
+        Self::Corrupt(what.to_string())
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(Box::new(refused))
     }
 }

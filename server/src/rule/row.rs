@@ -1,24 +1,27 @@
-//! What the store answers: rows as the bank's decisions need them.
+//! What handlers and commands are shown of the registry.
 
 use std::sync::Arc;
 
 use koshin_protocol::cert_id::CertId;
+use koshin_protocol::certificate_entry::CertificateState as ShownState;
 pub use koshin_protocol::contract::PinState;
 use koshin_protocol::jwk::Thumbprint;
 pub use koshin_protocol::revocation::Reason;
 pub use koshin_protocol::session::Purpose;
-use koshin_protocol::state::certificate::Certificate as CertificateState;
+use koshin_protocol::state::certificate::{Certificate as CertificateState, Validity};
 use koshin_protocol::state::order::Order as OrderState;
 pub use koshin_protocol::state::order::RollbackRight;
-use koshin_protocol::state::reissue::Reissue as ReissueState;
+use koshin_protocol::state::reissue::{Reissue as ReissueState, Status as ReissueStatus};
 pub use koshin_protocol::subject::Role;
 use koshin_protocol::time::{Period, Time};
 
-use super::id::{ContractId, Fingerprint, OrderId, ReissueId, RequestId, SessionId, SubjectId};
+use crate::id::{ContractId, Fingerprint, OrderId, ReissueId, SessionId, SubjectId};
 
 /// A certificate of the registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateRow {
+    /// The row of its DER.
+    pub number: u64,
     /// Its name on the wire.
     pub cert_id: CertId,
     /// How an `x5c` finds it.
@@ -35,14 +38,24 @@ pub struct CertificateRow {
     pub not_before: Time,
     /// Last second of its validity.
     pub not_after: Time,
-    /// What the registry says. `Current` does not look at the clock: compare `not_after` as well.
+    /// What the registry says, which does not look at the clock: see [`CertificateRow::shown`].
     pub state: CertificateState,
     /// How often its renewal was deferred.
     pub deferrals: u32,
     /// When it was last deferred.
     pub deferred_at: Option<Time>,
-    /// The certificate itself.
-    pub der: Arc<[u8]>,
+}
+
+impl CertificateRow {
+    /// Where `now` lies in its validity.
+    pub fn validity(&self, now: Time) -> Validity {
+        Validity::at(now, self.not_before, self.not_after)
+    }
+
+    /// The word for its state at `now`, `expired` included (SPEC.md 10.5).
+    pub fn shown(&self, now: Time) -> ShownState {
+        self.state.shown(self.validity(now))
+    }
 }
 
 /// A subject of a contract.
@@ -73,12 +86,21 @@ pub struct Holder {
     pub subject: SubjectRow,
     /// The newest confirmed certificate that descends from this one.
     pub successor: Option<CertId>,
-    /// Where this certificate was revoked by a cancel or a rollback: the current one to go back to.
-    pub predecessor: Option<CertId>,
+    /// Where this certificate was revoked by a cancel or a rollback: the one to go back to, which
+    /// nothing but time can have ended since, and the last second of its validity.
+    pub predecessor: Option<(CertId, Time)>,
     /// The open order of the subject.
     pub order: Option<OpenOrder>,
     /// What became of the right to go back to this certificate, where an order replaced it.
     pub rollback: Option<Rollback>,
+}
+
+impl Holder {
+    /// The current certificate to go back to at `now`, where a cancel or a rollback revoked this one.
+    pub fn predecessor_at(&self, now: Time) -> Option<CertId> {
+        let unexpired = self.predecessor.as_ref().filter(|(_, not_after)| now <= *not_after);
+        unexpired.map(|(cert_id, _)| cert_id.clone())
+    }
 }
 
 /// An order in `processing` or `valid`.
@@ -137,8 +159,6 @@ pub struct OrderRow {
     pub key_store: String,
     /// The thumbprint of the CSR's key.
     pub key: Thumbprint,
-    /// The CSR's DER.
-    pub csr: Arc<[u8]>,
     /// When it was placed.
     pub created: Time,
     /// When it entered the state that it is in.
@@ -147,6 +167,18 @@ pub struct OrderRow {
     pub state: OrderState,
     /// The certificate that it yielded, revoked or not.
     pub certificate: Option<CertificateRow>,
+    /// The DER of that certificate, where the order's state hands it out.
+    pub der: Option<Arc<[u8]>>,
+}
+
+impl OrderRow {
+    /// The certificate that it replaces; `None` for an enrollment.
+    pub fn replaces(&self) -> Option<&CertId> {
+        match &self.origin {
+            Origin::Renewal { replaces, .. } => Some(replaces),
+            Origin::Enrollment { .. } => None,
+        }
+    }
 }
 
 /// What an order came from.
@@ -171,20 +203,13 @@ pub enum Origin {
 pub struct Unfinished {
     /// The order.
     pub order: OrderRow,
-    /// The subject DN of the certificate, as DER.
-    pub subject_name: Vec<u8>,
+    /// The CSR's DER.
+    pub csr: Vec<u8>,
     /// What was already promised to be signed: exactly these bytes are signed again.
     pub reserved: Option<Reserved>,
 }
 
-/// The serial and the bytes that a slow CA was or will be asked to sign.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reserved {
-    /// Content octets of the serial's DER.
-    pub serial: Vec<u8>,
-    /// The DER of the `TBSCertificate`.
-    pub tbs: Vec<u8>,
-}
+pub use super::subject::Reserved;
 
 /// A contract with its subjects: the status page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -221,8 +246,16 @@ pub struct SubjectEntry {
     pub certificates: Vec<CertificateEntry>,
     /// Its open order.
     pub order: Option<OrderId>,
-    /// Its open reissue.
-    pub reissue: Option<ReissueId>,
+    /// Its reissue in `pending` or `redeemed`: see [`SubjectEntry::open_reissue`].
+    pub reissue: Option<(ReissueId, ReissueState)>,
+}
+
+impl SubjectEntry {
+    /// The reissue that is open at `now`: not one whose time is over.
+    pub fn open_reissue(&self, now: Time) -> Option<ReissueId> {
+        let open = self.reissue.filter(|(_, state)| state.status(now) != ReissueStatus::Expired);
+        open.map(|(id, _)| id)
+    }
 }
 
 /// A certificate on the status page.
@@ -263,80 +296,6 @@ pub struct ReissueRow {
     pub order: Option<OrderId>,
 }
 
-/// An operator's request for a reissue, waiting for another operator.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestRow {
-    /// Its id.
-    pub id: RequestId,
-    /// For whom.
-    pub subject: SubjectId,
-    /// Why.
-    pub reason: Reason,
-    /// The number of the paper form.
-    pub form: String,
-    /// Who requested it.
-    pub maker: String,
-    /// When.
-    pub created: Time,
-    /// Who approved it and what came of it; `None` while it waits.
-    pub approved: Option<Approval>,
-}
-
-/// The second pair of eyes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Approval {
-    /// Who.
-    pub checker: String,
-    /// When.
-    pub at: Time,
-    /// The reissue.
-    pub reissue: ReissueId,
-}
-
-/// A certificate of another CA that was imported and revoked here: no CRL of this bank lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ImportedRevocation {
-    /// Its name.
-    pub cert_id: CertId,
-    /// When it was revoked.
-    pub revoked_at: Time,
-    /// `CRLReason`; `None` for unspecified.
-    pub crl_reason: Option<u8>,
-}
-
-/// A revoked certificate, as the CRL lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RevocationRow {
-    /// Content octets of the serial's DER.
-    pub serial: Vec<u8>,
-    /// When it was revoked.
-    pub revoked_at: Time,
-    /// `CRLReason` (RFC 5280 5.3.1); `None` for unspecified, which is left out.
-    pub crl_reason: Option<u8>,
-    /// Last second of the certificate's validity; `None` if only a former CRL knows it.
-    pub not_after: Option<Time>,
-}
-
-/// A superseded certificate that cannot be restored any more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SupersededRow {
-    /// Content octets of the serial's DER.
-    pub serial: Vec<u8>,
-    /// When its successor was confirmed.
-    pub confirmed: Time,
-}
-
-/// A CRL as it was published.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CrlRow {
-    /// `cRLNumber`
-    pub number: u64,
-    /// When it was published.
-    pub published: Time,
-    /// The CRL itself.
-    pub der: Vec<u8>,
-}
-
 /// One of the bank's staff.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OperatorRow {
@@ -348,11 +307,3 @@ pub struct OperatorRow {
     pub disabled: Option<Time>,
 }
 
-/// How many rows there are and whether the file is sound.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Integrity {
-    /// What the database's own check found; empty if sound.
-    pub findings: Vec<String>,
-    /// The schema's version.
-    pub version: u32,
-}

@@ -9,7 +9,7 @@ use koshin_protocol::verify::Verifier;
 use thiserror::Error;
 use x509_cert::crl::TbsCertList;
 
-use super::row::RevocationRow;
+use crate::store::crl::RevocationRow;
 
 /// A CRL whose signature was verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
