@@ -47,18 +47,17 @@ impl fmt::Display for SubjectId {
 
 serde_as_text!(SubjectId);
 
-/// A subject's name as the RFC 4514 string of SPEC.md 4.7; two names are equal when the strings
-/// are.
+/// A subject's name as the text of SPEC.md 4.7, of 1 to [`Name::MAX_TEXT`] bytes; two names are equal when the texts are.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubjectName(String);
 
 /// The text is no name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("not a name: empty, or with control characters")]
+#[error("not a name: empty, longer than {} bytes, or with control characters", Name::MAX_TEXT)]
 pub struct InvalidName;
 
 impl SubjectName {
-    /// The name in a certificate or CSR; `None`: it is empty.
+    /// The name in a certificate or CSR; `None`: it is empty, or too long.
     pub fn of(name: &Name) -> Option<Self> {
         name.as_str().parse().ok()
     }
@@ -73,7 +72,8 @@ impl FromStr for SubjectName {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, InvalidName> {
-        let good = !text.is_empty() && !text.contains(char::is_control);
+        let fits = (1..=Name::MAX_TEXT).contains(&text.len());
+        let good = fits && !text.contains(char::is_control);
         if good { Ok(Self(text.to_owned())) } else { Err(InvalidName) }
     }
 }

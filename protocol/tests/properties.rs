@@ -264,6 +264,62 @@ proptest! {
         prop_assert_eq!(&again, &name);
         prop_assert!(!name.as_str().contains(char::is_control));
     }
+
+    #[test]
+    fn whatever_der_a_name_has_a_client_can_ask_for_an_equal_one(rdns in prop::collection::vec(prop::collection::vec((0..TYPES.len(), 0..8_usize, "\\PC{0,6}|[ #+,=\\\\]{0,4}", prop::collection::vec(any::<u8>(), 0..6)), 1..4), 1..4)) {
+        let written = |flip: usize| {
+            let rdns: Vec<Vec<u8>> = rdns.iter().map(|attributes| {
+                let mut attributes: Vec<Vec<u8>> = attributes
+                    .iter()
+                    .map(|(kind, tag, text, octets)| attribute(*kind, *tag, flip, text, octets))
+                    .collect();
+                attributes.sort();
+                tlv(0x31, &attributes.concat())
+            }).collect();
+            Name::from_der(&tlv(0x30, &rdns.concat())).expect("a name")
+        };
+        let (name, other) = (written(0), written(1));
+        prop_assert_eq!(&name, &other);
+        prop_assert_eq!(name.as_str().parse(), Ok(name));
+    }
+}
+
+/// Types of attributes with a short name, with a string type of their own, and neither.
+const TYPES: [&[u8]; 7] = [
+    b"\x55\x04\x03",
+    b"\x55\x04\x06",
+    b"\x55\x04\x0b",
+    b"\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19",
+    b"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01",
+    b"\x55\x04\x05",
+    b"\x60\x86\x48\x01",
+];
+
+/// An attribute whose text has another string type where it is flipped; the last of eight is no text.
+fn attribute(kind: usize, tag: usize, flip: usize, text: &str, octets: &[u8]) -> Vec<u8> {
+    let utf16 = || text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let utf32 = || text.chars().flat_map(|one| u32::from(one).to_be_bytes()).collect();
+    let ascii = text.is_ascii();
+    let (tag, value): (u8, Vec<u8>) = match (tag, flip) {
+        (7, _) => (20, octets.to_vec()),
+        (0, 0) | (1, 1) => (30, utf16()),
+        (2, 0) | (3, 1) => (28, utf32()),
+        (4, 0) if ascii => (19, text.into()),
+        (5, 0) if ascii => (22, text.into()),
+        (6, 1) if ascii => (26, text.into()),
+        _ => (12, text.into()),
+    };
+    tlv(0x30, &[tlv(6, TYPES[kind]), tlv(tag, &value)].concat())
+}
+
+fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = content.len();
+    let short = |length| u8::try_from(length).expect("below 256");
+    match length {
+        0..=0x7f => [&[tag, short(length)], content].concat(),
+        0x80..=0xff => [&[tag, 0x81, short(length)], content].concat(),
+        _ => [&[tag, 0x82, short(length >> 8), short(length & 0xff)], content].concat(),
+    }
 }
 
 #[test]

@@ -137,9 +137,6 @@ pub trait Store: Send + Sync {
     /// A subject.
     fn subject(&self, subject: SubjectId) -> Read<'_, Option<SubjectRow>>;
 
-    /// A subject by the DER of its name.
-    fn subject_by_name(&self, name_der: Vec<u8>) -> Read<'_, Option<SubjectRow>>;
-
     /// A reissue. Its `expires` is not compared with any clock here.
     fn reissue(&self, reissue: ReissueId) -> Read<'_, Option<ReissueRow>>;
 

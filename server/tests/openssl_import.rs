@@ -18,12 +18,13 @@ use bank::{Bank, Operator, text};
 type Outcome = Result<(), Failed>;
 type Case = (&'static str, fn() -> Outcome);
 
-const CASES: [Case; 6] = [
+const CASES: [Case; 7] = [
     ("certificates_of_every_algorithm_are_imported_and_again_unchanged", every_algorithm),
     ("a_dry_run_reports_the_same_and_changes_nothing", dry_run),
     ("a_chain_must_lead_to_the_given_trust", trust),
     ("a_folder_and_a_manifest_are_imported_in_bulk", bulk),
     ("an_imported_rsa_certificate_is_its_subjects_current_one", current),
+    ("a_name_is_one_subject_in_whatever_string_types_openssl_writes_it", string_types),
     ("what_is_no_customers_certificate_is_refused_and_the_rest_taken_in", refused),
 ];
 
@@ -78,6 +79,11 @@ impl Old {
         self.openssl(&format!(
             "req -new -key {file}.key -out {file}.csr -subj /C=JP/O=Example/CN={file}"
         ))?;
+        self.sign(file, days)
+    }
+
+    /// The certificate for a CSR.
+    fn sign(&self, file: &str, days: u32) -> Outcome {
         self.openssl(&format!(
             "x509 -req -in {file}.csr -CA old.pem -CAkey old.key -CAcreateserial -days {days} -out {file}.pem"
         ))
@@ -193,6 +199,36 @@ fn pem_of(old: &Old, file: &str) -> Result<String, Failed> {
     let text = fs::read_to_string(old.bank.path(file))?;
     let begin = text.find("-----BEGIN").ok_or("no PEM")?;
     Ok(text[begin..].trim().to_owned())
+}
+
+fn string_types() -> Outcome {
+    let old = Old::new()?;
+    let of = |mask: &str| {
+        let dn = "C=JP\nO=Example\nCN=田中 花子\n+OU=Sales\n+UID=u-1001\n";
+        let config = format!(
+            "[req]\nstring_mask={mask}\nutf8=yes\nprompt=no\ndistinguished_name=dn\n[dn]\n{dn}"
+        );
+        fs::write(old.bank.path("dn.cnf"), config)?;
+        old.openssl(&format!("genpkey {P256} -out {mask}.key"))?;
+        old.openssl(&format!("req -new -key {mask}.key -config dn.cnf -out {mask}.csr"))?;
+        old.sign(mask, 365)
+    };
+    // BMPString by its bit; DER has CN last there, and before OU in UTF8String.
+    of("MASK:2048")?;
+    of("utf8only")?;
+    let first = old.import(&["MASK:2048.pem"]).json();
+    let name = text(&first["certificates"][0]["name"]);
+    assert_eq!(name, "CN=田中 花子+OU=Sales+UID=u-1001,O=Example,C=JP");
+    old.import(&["utf8only.pem"]).failed(3, "1 of 1 were not taken in");
+    let add = ["subject", "add", "--contract", &old.contract, "--name", &name];
+    old.bank.by(&old.hanako, &add).failed(3, "");
+    let id = text(&old.certificates()[0]["certID"]);
+    let revoke = ["revoke", &id, "--reason", "unspecified"];
+    assert_eq!(old.bank.by(&old.hanako, &revoke).code, 0);
+    let second = old.import(&["utf8only.pem"]).json();
+    let subject = |report: &Value| report["certificates"][0]["subject"].clone();
+    assert_eq!(subject(&second), subject(&first));
+    Ok(())
 }
 
 fn refused() -> Outcome {

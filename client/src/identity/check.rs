@@ -13,8 +13,7 @@ pub struct Expected<'a> {
     pub anchors: &'a [Certificate],
     /// The time to judge validity by: the bank's, from its `Date`.
     pub now: Time,
-    /// Whose certificate it must be: the predecessor's subject. Names are compared as
-    /// RFC 4514 strings: an issuer may encode the same text in another string type.
+    /// Whose certificate it must be: the predecessor's subject, however its DER encodes the name (SPEC.md 4.7).
     pub subject: &'a Name,
 }
 
@@ -65,7 +64,7 @@ pub(super) fn check(
     if leaf.key() != key {
         return Err(Mismatch::Key);
     }
-    if leaf.subject().as_str() != expected.subject.as_str() {
+    if leaf.subject() != expected.subject {
         let (expected, found) = (expected.subject.to_string(), leaf.subject().to_string());
         return Err(Mismatch::Subject { expected, found });
     }

@@ -139,12 +139,15 @@ async fn the_name_of_a_ticket_is_encoded_as_the_bank_expects_it() {
     assert_eq!(csr.subject().as_str(), ticket.name.as_str());
     let name: Name = ticket.name.as_str().parse().unwrap();
     assert_eq!(csr.subject().der(), name.der());
-    // What may stand in a ticket, and the type of each value: C, DC, any other, and one that is given in DER.
-    let name: Name = "CN=x,DC=example,C=JP,1.3.6.1.4.1.1466.0=#04024869".parse().unwrap();
+    // What may stand in a ticket, and the type of each value: C, DC, any other, and one that is given in DER; DER sorts
+    // an RDN otherwise than the text does.
+    let name = "CN=x,DC=example,C=JP,CN=long+OU=y,1.3.6.1.4.1.1466.0=#04024869";
+    let name: Name = name.parse().unwrap();
     for part in [
         &b"\x06\x03\x55\x04\x06\x13\x02JP"[..],
         b"\x06\x0a\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19\x16\x07example",
         b"\x06\x03\x55\x04\x03\x0c\x01x",
+        b"\x55\x04\x0b\x0c\x01y\x30\x0b\x06\x03\x55\x04\x03\x0c\x04long",
         b"\x04\x02Hi",
     ] {
         assert!(name.der().windows(part.len()).any(|window| window == part), "{part:x?}");

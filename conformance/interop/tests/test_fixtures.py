@@ -105,8 +105,12 @@ def run_url(given):
 
 
 def run_name(given):
-    octets = base64url.decode_der(given["der"])
-    return {"name": name.read(octets)}
+    if "name" in given:
+        return {"der": base64url.encode_der(name.write(given["name"]))}
+    found = name.read(base64url.decode_der(given["der"]))
+    if "other" in given:
+        return {"equal": found == name.read(base64url.decode_der(given["other"]))}
+    return {"name": found}
 
 
 def run_payload(given):

@@ -10,7 +10,9 @@ use koshin_protocol::subject::Role;
 use koshin_protocol::time::Time;
 use koshin_server::bank::Bank;
 use koshin_server::provision::{self, Answer, Issuer, Request};
-use koshin_server::store::change::{Actor, Import, ImportOutcome, NewContract, PinCheck};
+use koshin_server::store::change::{
+    Actor, Import, ImportOutcome, NewContract, NewSubject, PinCheck,
+};
 use koshin_server::store::id::{ContractId, SubjectId};
 use zeroize::Zeroizing;
 
@@ -90,7 +92,7 @@ pub(crate) async fn make(played: &PlayedBank, wish: &Wish) -> Outcome<Customer> 
     })
 }
 
-/// One whose name is given as DER.
+/// One whose certificate has the name in the DER that is given, while the bank has it as SPEC.md 4.7 has the text encoded.
 async fn named(
     bank: &Bank,
     name: &Name,
@@ -105,6 +107,10 @@ async fn named(
     let store = &bank.store;
     let new = NewContract { id: contract, name: contract.to_string() };
     store.add_contract(new, Actor::Bank, now).await.map_err(faulty)?;
+    let recorded = name.as_str().parse().map_err(Stop::blocked)?;
+    let new =
+        NewSubject { id: subject, contract, name: recorded, role: Role::User, pin_hash: None };
+    store.add_subject(new, Actor::Bank, now).await.map_err(faulty)?;
     let import = Import { certificate: certificate.clone(), contract, subject, role: Role::User };
     let outcome = store.import_certificates(vec![import], false, Actor::Bank, now).await;
     if !matches!(outcome.as_deref(), Ok([ImportOutcome::Imported { .. }])) {

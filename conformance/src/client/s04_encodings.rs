@@ -12,7 +12,7 @@ use super::plain::Ability;
 use super::seen::Made;
 use super::stage::{Play, Setup};
 use super::truth::recovers;
-use crate::case::{Case, Outcome, ensure};
+use crate::case::{Case, Outcome, Stop, ensure};
 
 /// How long a client is watched after an answer that it must not believe.
 const WATCHED: Duration = Duration::from_secs(3);
@@ -112,7 +112,10 @@ pub(super) fn cases() -> Vec<Case<Play>> {
         case("csr/subject", "The CSR's subject is the predecessor's, byte for byte, in whatever string types it is.")
             .shows(&["NAM-03"])
             .run(csr_subject),
-        case("csr/enrollment-name", "The CSR of an enrollment has UTF8String, PrintableString for C, IA5String for DC, and the DER of a `#` value.")
+        case("name/successor-other-string-types", "A successor whose subject is the predecessor's name in other string types, and so in another order, is switched to.")
+            .shows(&["CLI-61"])
+            .run(other_string_types),
+        case("csr/enrollment-name", "The CSR of an enrollment has UTF8String, the string types of 4.7 for C, DC, a serial number and an e-mail address, and the DER of a `#` value.")
             .shows(&["NAM-04"])
             .run(enrollment_name),
     ]);
@@ -221,18 +224,20 @@ async fn other_key(play: Play) -> Outcome {
     recovers(&stage).await
 }
 
-/// `O` as `PrintableString`, `CN` as `BMPString`, as former systems made them.
+/// `O` as `PrintableString`, an RDN of `OU` and of `CN` as `BMPString`, as former systems made them. As `UTF8String`,
+/// `CN` sorts before `OU`.
 fn odd_name() -> Option<Name> {
-    let set = |oid: &[u8], tag: u8, text: &[u8]| {
+    let attribute = |oid: &[u8], tag: u8, text: &[u8]| {
         let value = [&[tag, length(text.len())], text].concat();
         let pair = [&[0x06, length(oid.len())], oid, &value[..]].concat();
-        let pair = [&[0x30, length(pair.len())], &pair[..]].concat();
-        [&[0x31, length(pair.len())], &pair[..]].concat()
+        [&[0x30, length(pair.len())], &pair[..]].concat()
     };
-    let organization = set(&[0x55, 4, 10], 0x13, b"Example Trading Ltd");
-    let bmp: Vec<u8> = "更新 太郎".encode_utf16().flat_map(u16::to_be_bytes).collect();
-    let common = set(&[0x55, 4, 3], 0x1e, &bmp);
-    let serial = set(&[0x55, 4, 5], 0x13, b"4711");
+    let set = |attributes: &[u8]| [&[0x31, length(attributes.len())], attributes].concat();
+    let organization = set(&attribute(&[0x55, 4, 10], 0x13, b"Example Trading Ltd"));
+    let bmp: Vec<u8> = "Taro".encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let unit = attribute(&[0x55, 4, 11], 0x0c, b"Sales");
+    let common = set(&[unit, attribute(&[0x55, 4, 3], 0x1e, &bmp)].concat());
+    let serial = set(&attribute(&[0x55, 4, 5], 0x13, b"4711"));
     let all = [organization, common, serial].concat();
     Name::from_der(&[&[0x30, length(all.len())], &all[..]].concat()).ok()
 }
@@ -252,9 +257,21 @@ async fn csr_subject(play: Play) -> Outcome {
     stage.renewed(&ended).await
 }
 
+async fn other_string_types(play: Play) -> Outcome {
+    let wish = Wish { name: odd_name(), ..Wish::default() };
+    let stage = play.stage_of(Setup { wish, ..Setup::default() }).await?;
+    let ended = stage.renew().await?;
+    stage.renewed(&ended).await?;
+    let (old, new) = (&stage.customer.certificate, stage.held_pair()?);
+    if old.subject().der() == new.subject().der() {
+        return Err(Stop::blocked("the successor's subject is encoded as the predecessor's"));
+    }
+    ensure(old.subject() == new.subject(), old.subject(), new.subject())
+}
+
 async fn enrollment_name(play: Play) -> Outcome {
     play.able(Ability::Enroll).await?;
-    let text = "CN=更新 花子,OU=Sales\\, East,2.5.4.5=#1303313233,DC=example,C=JP";
+    let text = "CN=更新 花子+OU=Sales\\, East,1.2.840.113549.1.9.1=h@example.jp,2.5.4.12=#1403616263,2.5.4.5=123,DC=example,C=JP";
     let name: Option<Name> = text.parse().ok();
     let wanted = name.as_ref().map(|name| name.der().to_vec());
     let wish = Wish { name, ..Wish::default() };

@@ -1,7 +1,11 @@
 //! Certificate signing requests of which everything can be made wrong.
 
+use der::asn1::BmpString;
+use der::{Decode as _, Encode as _, Tag, Tagged as _};
 use koshin_protocol::algorithm::{Algorithm, X509Algorithm};
 use koshin_protocol::certificate::Name;
+use x509_cert::attr::{AttributeTypeAndValue, AttributeValue};
+use x509_cert::name::{Name as X509Name, RdnSequence, RelativeDistinguishedName};
 
 use super::key::Key;
 
@@ -82,6 +86,32 @@ pub fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     }
     out.extend(content);
     out
+}
+
+/// The DER of an equal name (SPEC.md 4.7): its texts in `BMPString`, its RDNs sorted anew.
+///
+/// # Errors
+/// A name that the X.509 library cannot read.
+pub fn in_bmp_strings(name: &Name) -> der::Result<Vec<u8>> {
+    let recoded = |attribute: &AttributeTypeAndValue| {
+        let is_text = matches!(
+            attribute.value.tag(),
+            Tag::Utf8String | Tag::PrintableString | Tag::Ia5String
+        );
+        let text = std::str::from_utf8(attribute.value.value()).ok().filter(|_| is_text);
+        // A character beyond the Basic Multilingual Plane stays as it is.
+        let value = match text.and_then(|text| BmpString::from_utf8(text).ok()) {
+            Some(bmp) => AttributeValue::encode_from(&bmp)?,
+            None => attribute.value.clone(),
+        };
+        Ok(AttributeTypeAndValue { oid: attribute.oid, value })
+    };
+    let mut rdns = Vec::new();
+    for rdn in X509Name::from_der(name.der())?.iter_rdn() {
+        let attributes = rdn.iter().map(recoded).collect::<der::Result<Vec<_>>>()?;
+        rdns.push(RelativeDistinguishedName::try_from(attributes)?);
+    }
+    RdnSequence::from(rdns).to_der()
 }
 
 /// `r` and `s` one after the other as the SEQUENCE of X.509.

@@ -6,7 +6,7 @@ use koshin_protocol::order::Order;
 use koshin_protocol::problem::{Problem, Token};
 use serde_json::json;
 
-use super::csr::{Csr, authority, subject_alt_name, tlv};
+use super::csr::{Csr, authority, in_bmp_strings, subject_alt_name, tlv};
 use super::deed::Logon;
 use super::key::Key;
 use super::{Bank, case};
@@ -17,6 +17,14 @@ pub(super) fn cases() -> Vec<Case<Bank>> {
     let mut cases = forms();
     cases.extend(contents());
     cases.extend(subjects());
+    cases.push(
+        case(
+            "csr/subject-other-string-types",
+            "A CSR whose subject is the signer's name in other string types is accepted, and what is issued has the name.",
+        )
+        .shows(&["CSR-08", "NAM-05", "CRT-01"])
+        .run(other_string_types),
+    );
     cases.extend(reused());
     cases.extend(accepted());
     cases.push(
@@ -255,6 +263,20 @@ fn subjects() -> Vec<Case<Bank>> {
             })
         })
         .collect()
+}
+
+async fn other_string_types(bank: Bank) -> Outcome {
+    let person = bank.user().await?;
+    let logon = bank.log_on(&person).await?;
+    let (name, key) = (person.pair.name(), Key::new());
+    let subject = in_bmp_strings(name).map_err(Stop::blocked)?;
+    if subject == name.der() {
+        return Err(Stop::Skipped(format!("{name} is in BMPString already")));
+    }
+    let csr = Csr { subject, ..Csr::new(name, &key) }.signed(&key);
+    let order = bank.deliver(bank.order_draft_of(&logon, &csr).await?).await?.object(201)?;
+    let issued = bank.until_valid(super::deed::Placed { order, key }).await?.pair()?;
+    ensure(issued.name() == name, name, issued.name())
 }
 
 /// A name without its first RDN.

@@ -1,24 +1,24 @@
-//! Distinguished names: their DER, and their one text form (RFC 4514).
+//! Distinguished names: their DER, and their one text form (SPEC.md 4.7).
 
 mod parse;
+mod write;
 
-use std::fmt::{self, Write as _};
+use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
-use der::asn1::{BmpString, Ia5StringRef, ObjectIdentifier, PrintableStringRef, Utf8StringRef};
-use der::{Decode, Encode, Tag, Tagged};
+use der::asn1::{Ia5StringRef, ObjectIdentifier, PrintableStringRef, Utf8StringRef};
+use der::{Encode, Tag};
 use thiserror::Error;
-use x509_cert::attr::{AttributeTypeAndValue, AttributeValue};
-use x509_cert::name::Name as X509Name;
 
 use super::signed::{sequence, wrap};
 
-/// A distinguished name. Two names are equal if their DER is.
+/// A distinguished name.
 ///
-/// Its `Display` is the RFC 4514 string: the last RDN first, attribute types by the short names of
-/// RFC 4514 section 3 or else as dotted numbers with the value in hexadecimal, control characters
-/// escaped as well.
-#[derive(Clone, PartialEq, Eq, Hash)]
+/// Two names are equal, and hash alike, if their texts are the same (SPEC.md 4.7): neither the string
+/// types in the DER nor the order of an RDN's attributes there makes a difference. So the text is also
+/// the key under which a registry holds a name.
+#[derive(Clone)]
 pub struct Name {
     der: Box<[u8]>,
     text: Box<str>,
@@ -93,23 +93,43 @@ impl Attribute {
         })
     }
 
-    /// RFC 5280 appendix A and RFC 4519 fix the string types of two; the rest is UTF-8.
-    fn value(self, text: &str) -> der::Result<Vec<u8>> {
-        match self {
-            Self::Country => PrintableStringRef::new(text)?.to_der(),
-            Self::DomainComponent => Ia5StringRef::new(text)?.to_der(),
-            Self::CommonName
-            | Self::Locality
-            | Self::StateOrProvince
-            | Self::Organization
-            | Self::OrganizationalUnit
-            | Self::Street
-            | Self::UserId => Utf8StringRef::new(text)?.to_der(),
-        }
+    fn called(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|attribute| attribute.short_name() == name)
+    }
+
+    fn of(oid: ObjectIdentifier) -> Option<Self> {
+        Self::ALL.into_iter().find(|attribute| attribute.oid() == oid)
     }
 }
 
+/// `serialNumber` and `dnQualifier` (RFC 5280 appendix A), besides `C`.
+const PRINTABLE: [ObjectIdentifier; 3] = [
+    Attribute::Country.oid(),
+    ObjectIdentifier::new_unwrap("2.5.4.5"),
+    ObjectIdentifier::new_unwrap("2.5.4.46"),
+];
+
+/// `emailAddress` (RFC 5280 appendix A), besides `DC` (RFC 4519 section 2.4).
+const IA5: [ObjectIdentifier; 2] =
+    [Attribute::DomainComponent.oid(), ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1")];
+
+/// An `AttributeTypeAndValue` in the string type that its type of attribute wants, in UTF-8 where that string type lacks
+/// a character (NAM-04).
+fn encode(oid: ObjectIdentifier, text: &str) -> der::Result<Vec<u8>> {
+    let printable = PRINTABLE.contains(&oid).then(|| PrintableStringRef::new(text).ok()).flatten();
+    let ia5 = IA5.contains(&oid).then(|| Ia5StringRef::new(text).ok()).flatten();
+    let value = match (printable, ia5) {
+        (Some(printable), _) => printable.to_der()?,
+        (None, Some(ia5)) => ia5.to_der()?,
+        (None, None) => Utf8StringRef::new(text)?.to_der()?,
+    };
+    Ok(sequence(&[&oid.to_der()?, &value]))
+}
+
 impl Name {
+    /// The longest text of a name, in bytes (SPEC.md 4.7).
+    pub const MAX_TEXT: usize = 4096;
+
     /// Makes a name of attributes in the order of the DER, each an RDN of its own.
     pub fn new(attributes: &[(Attribute, &str)]) -> Result<Self, InvalidName> {
         let mut rdns = Vec::with_capacity(attributes.len());
@@ -117,9 +137,8 @@ impl Name {
             if text.is_empty() {
                 return Err(InvalidName);
             }
-            let value = attribute.value(text).map_err(|_| InvalidName)?;
-            let oid = attribute.oid().to_der().map_err(|_| InvalidName)?;
-            rdns.push(wrap(Tag::Set, &[&sequence(&[&oid, &value])]));
+            let written = encode(attribute.oid(), text).map_err(|_| InvalidName)?;
+            rdns.push(wrap(Tag::Set, &[&written]));
         }
         let rdns: Vec<&[u8]> = rdns.iter().map(Vec::as_slice).collect();
         Self::from_der(&sequence(&rdns))
@@ -127,8 +146,8 @@ impl Name {
 
     /// Reads the DER of a name.
     pub fn from_der(der: &[u8]) -> Result<Self, InvalidName> {
-        let name = X509Name::from_der(der).map_err(|_| InvalidName)?;
-        Ok(Self { der: der.into(), text: text(&name).into() })
+        let text = write::text(der).map_err(|_| InvalidName)?;
+        Ok(Self { der: der.into(), text: text.into() })
     }
 
     /// The name in DER.
@@ -136,7 +155,7 @@ impl Name {
         &self.der
     }
 
-    /// The RFC 4514 string.
+    /// The text of SPEC.md 4.7, the same for equal names.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -150,10 +169,24 @@ impl Name {
 impl FromStr for Name {
     type Err = InvalidName;
 
-    /// Reads the text in exactly the form in which it is written, at most 4096 bytes. Strings
-    /// become `UTF8String`, except `PrintableString` for `C` and `IA5String` for `DC`.
+    /// Reads the text in exactly the form in which it is written, at most [`Name::MAX_TEXT`] bytes, in the string
+    /// types of NAM-04.
     fn from_str(text: &str) -> Result<Self, InvalidName> {
         parse::parse(text)
+    }
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Name {}
+
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
     }
 }
 
@@ -169,74 +202,10 @@ impl fmt::Debug for Name {
     }
 }
 
-/// RFC 4514 section 2.1 and 2.2
-fn text(name: &X509Name) -> String {
-    let mut rdns: Vec<String> = Vec::new();
-    for rdn in name.iter_rdn() {
-        let attributes: Vec<String> = rdn.iter().map(attribute_text).collect();
-        rdns.push(attributes.join("+"));
-    }
-    rdns.reverse();
-    rdns.join(",")
-}
-
-/// RFC 4514 section 2.3
-fn attribute_text(attribute: &AttributeTypeAndValue) -> String {
-    let known = Attribute::ALL.into_iter().find(|known| known.oid() == attribute.oid);
-    match (known, string(&attribute.value)) {
-        (Some(known), Some(value)) => format!("{}={}", known.short_name(), escape(&value)),
-        (Some(known), None) => format!("{}={}", known.short_name(), hexadecimal(&attribute.value)),
-        (None, _) => format!("{}={}", attribute.oid, hexadecimal(&attribute.value)),
-    }
-}
-
-/// The value of the string types whose characters are certain.
-fn string(value: &AttributeValue) -> Option<String> {
-    match value.tag() {
-        Tag::Utf8String => value.decode_as::<Utf8StringRef<'_>>().ok().map(|text| text.to_string()),
-        Tag::PrintableString => {
-            value.decode_as::<PrintableStringRef<'_>>().ok().map(|text| text.to_string())
-        }
-        Tag::Ia5String => value.decode_as::<Ia5StringRef<'_>>().ok().map(|text| text.to_string()),
-        Tag::BmpString => value.decode_as::<BmpString>().ok().map(|text| text.to_string()),
-        _ => None,
-    }
-}
-
-/// RFC 4514 section 2.4
-fn hexadecimal(value: &AttributeValue) -> String {
-    let der = value.to_der().unwrap_or_default();
-    der.iter().fold(String::from("#"), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a String");
-        text
-    })
-}
-
-/// RFC 4514 section 2.4; other control characters are escaped as it permits.
-fn escape(value: &str) -> String {
-    let last = value.chars().count().saturating_sub(1);
-    let mut text = String::with_capacity(value.len());
-    for (index, character) in value.chars().enumerate() {
-        match character {
-            '#' if index == 0 => text.push_str("\\#"),
-            ' ' if index == 0 || index == last => text.push_str("\\ "),
-            '"' | '+' | ',' | ';' | '<' | '>' | '\\' => {
-                text.push('\\');
-                text.push(character);
-            }
-            control if control.is_control() => {
-                for byte in control.encode_utf8(&mut [0; 4]).bytes() {
-                    write!(text, "\\{byte:02X}").expect("writing to a String");
-                }
-            }
-            other => text.push(other),
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     fn common_name(text: &str) -> String {
@@ -270,34 +239,91 @@ mod tests {
         }
     }
 
+    /// The DER of a name of one RDN, from OIDs, tags and the octets of values.
+    fn rdn(attributes: &[(&str, u8, &[u8])]) -> Vec<u8> {
+        let encode = |(oid, tag, value): &(&str, u8, &[u8])| {
+            let oid = ObjectIdentifier::new_unwrap(oid).to_der().expect("DER");
+            let length = u8::try_from(value.len()).expect("a short value");
+            sequence(&[&oid, &[*tag, length], value])
+        };
+        let attributes: Vec<Vec<u8>> = attributes.iter().map(encode).collect();
+        let attributes: Vec<&[u8]> = attributes.iter().map(Vec::as_slice).collect();
+        sequence(&[&wrap(Tag::Set, &attributes)])
+    }
+
+    fn text(attributes: &[(&str, u8, &[u8])]) -> String {
+        Name::from_der(&rdn(attributes)).expect("a name").to_string()
+    }
+
+    const CN: &str = "2.5.4.3";
+    const OU: &str = "2.5.4.11";
+
     #[test]
-    fn other_types_are_dotted_numbers_and_their_values_hexadecimal() {
-        // RFC 4514 section 4: 1.3.6.1.4.1.1466.0=#04024869
-        let value = [4, 2, b'H', b'i'];
-        let oid = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.1466.0").to_der().expect("DER");
-        let der = sequence(&[&wrap(Tag::Set, &[&sequence(&[&oid, &value])])]);
-        let name = Name::from_der(&der).expect("a name");
-        assert_eq!(name.to_string(), "1.3.6.1.4.1.1466.0=#04024869");
+    fn other_types_are_dotted_numbers_and_what_is_no_text_hexadecimal() {
+        assert_eq!(text(&[("2.5.4.5", 19, b"123")]), "2.5.4.5=123");
+        assert_eq!(text(&[("2.5.4.45", 3, b"\0\x01")]), "2.5.4.45=#03020001");
+        assert_eq!(text(&[("1.3.6.1.4.1.1466.0", 4, b"Hi")]), "1.3.6.1.4.1.1466.0=#04024869");
     }
 
     #[test]
-    fn several_attributes_of_one_rdn_are_joined_by_plus() {
-        let attribute = |attribute: Attribute, text: &str| {
-            let oid = attribute.oid().to_der().expect("DER");
-            sequence(&[&oid, &attribute.value(text).expect("DER")])
-        };
-        let sales = attribute(Attribute::OrganizationalUnit, "Sales");
-        let smith = attribute(Attribute::CommonName, "J.  Smith");
-        let set = wrap(Tag::Set, &[&sales, &smith]);
-        let name = Name::from_der(&sequence(&[&set])).expect("a name");
-        assert_eq!(name.to_string(), "OU=Sales+CN=J.  Smith");
+    fn no_string_type_makes_a_difference_whose_characters_are_certain() {
+        for (tag, value) in [
+            (12, &b"a@b"[..]),
+            (18, b"a@b"),
+            (19, b"a@b"),
+            (22, b"a@b"),
+            (26, b"a@b"),
+            (28, b"\0\0\0a\0\0\0@\0\0\0b"),
+            (30, b"\0a\0@\0b"),
+        ] {
+            assert_eq!(text(&[(CN, tag, value)]), "CN=a@b", "{tag}");
+        }
+        assert_eq!(text(&[(CN, 30, b"\xd8\x42\xdf\xb7")]), "CN=𠮷");
+        assert_eq!(text(&[(CN, 28, b"\0\x02\x0b\xb7")]), "CN=𠮷");
+        assert_eq!(text(&[(CN, 20, b"abc")]), "CN=#1403616263");
+    }
+
+    #[test]
+    fn what_its_string_type_does_not_allow_is_hexadecimal() {
+        for (tag, value, expected) in [
+            (12, &b"\xff"[..], "CN=#0c01ff"),
+            (19, b"\xe9", "CN=#1301e9"),
+            (22, b"\x80", "CN=#160180"),
+            (30, b"\0a\0", "CN=#1e03006100"),
+            (30, b"\xd8\x42", "CN=#1e02d842"),
+            (28, b"\0\x11\0\0", "CN=#1c0400110000"),
+            (28, b"\0a", "CN=#1c020061"),
+        ] {
+            assert_eq!(text(&[(CN, tag, value)]), expected);
+        }
+    }
+
+    #[test]
+    fn the_attributes_of_an_rdn_are_a_set_sorted_as_they_are_written() {
+        let (utf8, bmp) = ((CN, 12, &b"ab"[..]), (CN, 30, &b"\0a\0b"[..]));
+        let unit = (OU, 12, &b"xyz"[..]);
+        for attributes in [[utf8, unit], [unit, utf8], [bmp, unit], [unit, bmp]] {
+            assert_eq!(text(&attributes), "CN=ab+OU=xyz");
+        }
+        assert_eq!(text(&[utf8, bmp, utf8]), "CN=ab");
+        assert_eq!(text(&[(CN, 12, b"b"), (CN, 19, b"a")]), "CN=a+CN=b");
+        assert_eq!(Name::from_der(&rdn(&[])).map(drop), Err(InvalidName));
+    }
+
+    #[test]
+    fn names_are_equal_and_hash_alike_whose_texts_are_the_same() {
+        let name = |attributes: &[_]| Name::from_der(&rdn(attributes)).expect("a name");
+        let one = name(&[(CN, 12, b"ab"), (OU, 12, b"xyz")]);
+        let other = name(&[(OU, 19, b"xyz"), (CN, 30, b"\0a\0b")]);
+        assert_ne!(one.der(), other.der());
+        assert_eq!(HashSet::from([one.clone(), other]).len(), 1);
+        assert_ne!(one, name(&[(CN, 12, b"AB"), (OU, 12, b"xyz")]));
     }
 
     #[test]
     fn an_empty_name_is_empty_and_an_empty_attribute_is_refused() {
         assert!(Name::new(&[]).expect("a name").is_empty());
         assert_eq!(Name::new(&[(Attribute::CommonName, "")]), Err(InvalidName));
-        assert_eq!(Name::new(&[(Attribute::Country, "日本")]), Err(InvalidName));
         assert_eq!(Name::from_der(b"\x30\x01\x00"), Err(InvalidName));
     }
 }

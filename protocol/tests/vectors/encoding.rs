@@ -66,7 +66,19 @@ pub(crate) fn url(input: &Value) -> Outcome {
 }
 
 pub(crate) fn name(input: &Value) -> Outcome {
-    let der = base64url::decode_standard(text(input, "der")).expect("base64");
-    let name = Name::from_der(&der).expect("a name");
+    if input.get("name").is_some() {
+        return text(input, "name").parse::<Name>().map_or_else(
+            |_| Outcome::refused_by_client(),
+            |name| Outcome::valid(json!({ "der": base64url::encode_standard(name.der()) })),
+        );
+    }
+    let read = |member| {
+        let der = base64url::decode_standard(text(input, member)).expect("base64");
+        Name::from_der(&der).expect("a name")
+    };
+    let name = read("der");
+    if input.get("other").is_some() {
+        return Outcome::valid(json!({ "equal": name == read("other") }));
+    }
     Outcome::valid(json!({ "name": name.as_str() }))
 }

@@ -123,8 +123,7 @@ impl Add {
         let new = NewSubject {
             id: self.id.unwrap_or_else(SubjectId::random),
             contract: self.contract,
-            name: name.as_str().to_owned(),
-            name_der: name.der().to_vec(),
+            name,
             role: self.role,
             pin_hash: None,
         };

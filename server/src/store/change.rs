@@ -1,7 +1,7 @@
 //! What the store is asked to do: the arguments and results of its writing methods.
 
 use koshin_protocol::cert_id::CertId;
-use koshin_protocol::certificate::Certificate;
+use koshin_protocol::certificate::{Certificate, Name};
 use koshin_protocol::jwk::Thumbprint;
 use koshin_protocol::state::order::Finality;
 use koshin_protocol::time::{Period, Time};
@@ -210,10 +210,8 @@ pub struct NewSubject {
     pub id: SubjectId,
     /// Whose.
     pub contract: ContractId,
-    /// The subject DN of its certificates to be, as RFC 4514 text.
-    pub name: String,
-    /// The same, as DER: unique over the bank.
-    pub name_der: Vec<u8>,
+    /// The subject of its certificates to be: unique over the bank, and taken over in DER as it is.
+    pub name: Name,
     /// What it may do.
     pub role: Role,
     /// The Argon2id hash of its first PIN.
@@ -258,6 +256,9 @@ pub enum ImportRefused {
     /// The contract does not exist.
     #[error("no such contract")]
     ContractUnknown,
+    /// What it has as subject is no name (SPEC.md 4.7).
+    #[error("its subject is empty or longer than {} bytes", Name::MAX_TEXT)]
+    Nameless,
     /// The subject's name belongs to another contract.
     #[error("a subject of another contract has this name")]
     OtherContract,

@@ -65,9 +65,9 @@ pub struct SubjectRow {
     pub id: SubjectId,
     /// Whose subject it is.
     pub contract: ContractId,
-    /// The subject DN of its certificates, as RFC 4514 text.
+    /// The subject of its certificates, as the text of SPEC.md 4.7.
     pub name: String,
-    /// The same, as DER.
+    /// The same, in the DER that its certificates have.
     pub name_der: Vec<u8>,
     /// What it may do.
     pub role: Role,
@@ -273,10 +273,8 @@ pub struct ReissueRow {
     pub subject: SubjectId,
     /// The subject's contract.
     pub contract: ContractId,
-    /// The subject's name, as RFC 4514 text.
+    /// The subject's name, as the text of SPEC.md 4.7.
     pub subject_name: String,
-    /// The subject's name, as DER.
-    pub subject_der: Vec<u8>,
     /// What the subject may do.
     pub role: Role,
     /// Why.

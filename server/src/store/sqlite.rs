@@ -219,10 +219,6 @@ impl Store for Sqlite {
         self.read(|connection| read::subject(connection, subject))
     }
 
-    fn subject_by_name(&self, name_der: Vec<u8>) -> Read<'_, Option<SubjectRow>> {
-        self.read(|connection| read::subject_by_name(connection, &name_der))
-    }
-
     fn reissue(&self, reissue: ReissueId) -> Read<'_, Option<ReissueRow>> {
         self.read(|connection| read::reissue(connection, reissue))
     }

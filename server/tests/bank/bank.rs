@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::{HeaderMap, Method, Request};
 use hyper::body::Bytes;
 use koshin_protocol::algorithm::Algorithm;
-use koshin_protocol::certificate::Certificate;
+use koshin_protocol::certificate::{Certificate, Name};
 use koshin_protocol::chain::Chain;
 use koshin_protocol::pin::Pin;
 use koshin_protocol::time::Time;
@@ -280,7 +280,10 @@ impl Bank {
     }
 
     pub async fn person(&self, spec: Spec) -> Person {
-        let name = new_name();
+        self.person_called(new_name(), spec).await
+    }
+
+    pub async fn person_called(&self, name: Name, spec: Spec) -> Person {
         let key = Key::of(spec.algorithm);
         let validity = (spec.not_before, spec.not_after);
         let certificate = former_ca().issue(&name, key.public(), validity);

@@ -31,6 +31,7 @@ mod directory;
 mod headers;
 mod issue;
 mod mischief;
+mod name;
 mod rate;
 mod renewal_info;
 mod restore;

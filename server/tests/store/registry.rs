@@ -1,13 +1,16 @@
 //! Revocation, operators, imports, disabling, sessions, the status page.
 
 use koshin_protocol::cert_id::CertId;
+use koshin_protocol::certificate::{Attribute, Certificate, Name};
 use koshin_protocol::state::order::Status;
-use koshin_server::store::change::{Actor, Import, ImportOutcome, ImportRefused, Revoke, Signed};
+use koshin_server::store::change::{
+    Actor, Import, ImportOutcome, ImportRefused, NewSubject, Revoke, Signed,
+};
 use koshin_server::store::id::{ContractId, Fingerprint, SubjectId};
 use koshin_server::store::row::{Purpose, Reason, Role};
 use koshin_server::store::{Failure, OperatorRefused, Refused, Store};
 
-use crate::bank::{Bank, DAY, Person, fingerprint, name, refused, tbs, thumbprint, token};
+use crate::bank::{Bank, DAY, Person, START, fingerprint, name, refused, tbs, thumbprint, token};
 use crate::invariants;
 
 #[tokio::test]
@@ -116,6 +119,85 @@ async fn a_certificate_for_another_key_or_name_is_a_fault_and_not_stored() {
     assert_eq!(there, order);
 }
 
+/// `CN=ab+OU=xyz` with the `CN` in `UTF8String` and in `BMPString`, which DER sorts otherwise (SPEC.md 4.7).
+fn in_two_encodings() -> [Name; 2] {
+    [
+        &b"\x30\x19\x31\x17\x30\x09\x06\x03\x55\x04\x03\x0c\x02ab\x30\x0a\x06\x03\x55\x04\x0b\x0c\x03xyz"[..],
+        b"\x30\x1b\x31\x19\x30\x0a\x06\x03\x55\x04\x0b\x0c\x03xyz\x30\x0b\x06\x03\x55\x04\x03\x1e\x04\0a\0b",
+    ]
+    .map(|der| Name::from_der(der).expect("a name"))
+}
+
+#[tokio::test]
+async fn a_ca_may_encode_the_subjects_name_anew() {
+    let bank = Bank::new().await;
+    let [recorded, anew] = in_two_encodings();
+    let certificate = bank.ca.sign(&recorded, bank.new_key(), (START - DAY, START + DAY));
+    let import = import(&bank, &certificate);
+    let (subject, name) = (import.subject, recorded);
+    bank.store
+        .import_certificates(vec![import], false, Actor::Bank, bank.now())
+        .await
+        .expect("imported");
+    let mut person = Person { subject, name, certificate };
+    let session = bank.session(&person.certificate).await;
+    let n = bank.new_key();
+    let order = bank.place_slow(&person, session, n).await.expect("placed").order;
+    person.name = anew;
+    let certificate = bank.successor(&person, n);
+    bank.store.issued(order.id, Signed { certificate }, bank.now()).await.expect("issued");
+    let there = bank.store.order(order.id).await.expect("read").expect("there");
+    assert!(there.certificate.is_some());
+}
+
+fn import(bank: &Bank, certificate: &Certificate) -> Import {
+    let (contract, subject) = (bank.contract, SubjectId::random());
+    Import { certificate: certificate.clone(), contract, subject, role: Role::User }
+}
+
+// [NAM-05]
+#[tokio::test]
+async fn equal_names_are_one_subject_whatever_their_der() {
+    let bank = Bank::new().await;
+    let [one, other] = in_two_encodings();
+    let first = bank.ca.sign(&one, Bank::fresh_key(), (START - DAY, START + DAY));
+    let second = bank.ca.sign(&other, Bank::fresh_key(), (START, START + 2 * DAY));
+    let run = |import| bank.store.import_certificates(vec![import], false, Actor::Bank, bank.now());
+    let made = import(&bank, &first);
+    let subject = made.subject;
+    run(made).await.expect("imported");
+    let refused_as_current = run(import(&bank, &second)).await.expect("an answer");
+    assert_eq!(refused_as_current, [ImportOutcome::Refused(ImportRefused::OtherCurrent)]);
+    let (id, contract) = (SubjectId::random(), bank.contract);
+    let new = NewSubject { id, contract, name: other, role: Role::User, pin_hash: None };
+    let conflict = refused(bank.store.add_subject(new, Actor::Bank, bank.now()).await);
+    assert_eq!(conflict, Refused::Operator(OperatorRefused::Conflict));
+    bank.wait(DAY + 1);
+    let taken_in = run(import(&bank, &second)).await.expect("imported");
+    assert_eq!(taken_in, [ImportOutcome::Imported { subject, subject_created: false }]);
+    let page = bank.store.contract(bank.contract, None).await.expect("read").expect("there");
+    assert_eq!(page.subjects.len(), 1);
+    invariants::check(&bank);
+}
+
+#[tokio::test]
+async fn a_certificate_whose_subject_is_no_name_is_not_taken_in() {
+    let bank = Bank::new().await;
+    let long = Name::new(&[(Attribute::CommonName, &"x".repeat(Name::MAX_TEXT - 3))]);
+    let empty = Name::new(&[]).expect("a name");
+    let longer = Name::new(&[(Attribute::CommonName, &"x".repeat(Name::MAX_TEXT - 2))]);
+    for (name, nameless) in
+        [(long.expect("a name"), false), (empty, true), (longer.expect("a name"), true)]
+    {
+        let certificate = bank.ca.sign(&name, Bank::fresh_key(), (START, START + DAY));
+        let import = import(&bank, &certificate);
+        let outcome = bank.store.import_certificates(vec![import], false, Actor::Bank, bank.now());
+        let outcome = outcome.await.expect("an answer");
+        let refused = outcome == [ImportOutcome::Refused(ImportRefused::Nameless)];
+        assert_eq!(refused, nameless, "{outcome:?}");
+    }
+}
+
 #[tokio::test]
 async fn what_was_reserved_first_is_what_is_signed() {
     use koshin_server::store::change::Reserve;
@@ -171,12 +253,7 @@ async fn an_import_is_repeatable_and_refuses_what_would_break_the_registry() {
     let bank = Bank::new().await;
     let user = bank.user().await;
     let start = bank.now().unix();
-    let import = |certificate: &koshin_protocol::certificate::Certificate, role| Import {
-        certificate: certificate.clone(),
-        contract: bank.contract,
-        subject: SubjectId::random(),
-        role,
-    };
+    let import = |certificate: &Certificate, role| Import { role, ..import(&bank, certificate) };
     let second = bank.ca.sign(&user.name, Bank::fresh_key(), (start, start + DAY));
     let other = name("Suzuki Ichiro");
     let same_key = bank.ca.sign(&other, bank.new_key(), (start, start + DAY));

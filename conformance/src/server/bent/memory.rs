@@ -158,7 +158,6 @@ impl Store for Forgetful {
         order_by_key(key: Thumbprint) -> Read<Option<OrderRow>>;
         contracts() -> Read<Vec<ContractLine>>;
         subject(subject: SubjectId) -> Read<Option<SubjectRow>>;
-        subject_by_name(name_der: Vec<u8>) -> Read<Option<SubjectRow>>;
         reissue(reissue: ReissueId) -> Read<Option<ReissueRow>>;
         requests() -> Read<Vec<RequestRow>>;
         revocations(issuer: Vec<u8>, unexpired_at: Time) -> Read<Vec<RevocationRow>>;

@@ -3,15 +3,12 @@
 use der::asn1::ObjectIdentifier;
 use der::{Encode, Tag};
 
-use super::{Attribute, InvalidName, Name};
+use super::{Attribute, InvalidName, Name, encode};
 use crate::certificate::signed::{sequence, wrap};
-
-/// The longest text that is read, in bytes.
-const MAX_TEXT: usize = 4096;
 
 /// Only the one form that is written is read, so that a text and its DER are the same name.
 pub(super) fn parse(text: &str) -> Result<Name, InvalidName> {
-    if text.len() > MAX_TEXT {
+    if text.len() > Name::MAX_TEXT {
         return Err(InvalidName);
     }
     let mut rdns = Vec::new();
@@ -19,7 +16,10 @@ pub(super) fn parse(text: &str) -> Result<Name, InvalidName> {
         for rdn in split(text, ',').into_iter().rev() {
             let attributes: Result<Vec<_>, _> =
                 split(rdn, '+').into_iter().map(attribute).collect();
-            rdns.push(wrap(Tag::Set, &slices(&attributes?)));
+            let mut attributes = attributes?;
+            // X.690 section 11.6
+            attributes.sort();
+            rdns.push(wrap(Tag::Set, &slices(&attributes)));
         }
     }
     let name = Name::from_der(&sequence(&slices(&rdns)))?;
@@ -43,20 +43,18 @@ fn split(text: &str, separator: char) -> Vec<&str> {
 
 fn attribute(text: &str) -> Result<Vec<u8>, InvalidName> {
     let (kind, value) = text.split_once('=').ok_or(InvalidName)?;
-    if value.is_empty() {
-        return Err(InvalidName);
-    }
-    let known = Attribute::ALL.into_iter().find(|known| known.short_name() == kind);
-    let value = match (known, value.strip_prefix('#')) {
-        (_, Some(hexadecimal)) => bytes(hexadecimal)?,
-        (Some(known), None) => known.value(&unescape(value)?).map_err(|_| InvalidName)?,
-        (None, None) => return Err(InvalidName),
-    };
-    let oid = match known {
+    let oid = match Attribute::called(kind) {
         Some(known) => known.oid(),
         None => ObjectIdentifier::new(kind).map_err(|_| InvalidName)?,
     };
-    Ok(sequence(&[&oid.to_der().map_err(|_| InvalidName)?, &value]))
+    match value.strip_prefix('#') {
+        Some(hexadecimal) => {
+            let value = bytes(hexadecimal)?;
+            oid.to_der().map(|oid| sequence(&[&oid, &value]))
+        }
+        None => encode(oid, &unescape(value)?),
+    }
+    .map_err(|_| InvalidName)
 }
 
 fn unescape(text: &str) -> Result<String, InvalidName> {
@@ -104,6 +102,12 @@ mod tests {
             "1.3.6.1.4.1.1466.0=#04024869",
             "DC=example,DC=net",
             "CN=#04024869",
+            "CN=#1403616263",
+            "2.5.4.5=123",
+            r"2.5.4.5=\#1303313233",
+            "C=日本,DC=日本",
+            "CN=,O=x",
+            "CN=ab+CN=b+OU=xyz",
         ] {
             let name: Name = text.parse().expect(text);
             assert_eq!(name.as_str(), text);
@@ -117,7 +121,36 @@ mod tests {
             (Attribute::Organization, "株式会社, 更新"),
             (Attribute::CommonName, " x"),
         ]);
-        assert_eq!(r"CN=\ x,O=株式会社\, 更新,C=JP".parse(), made);
+        let read: Name = r"CN=\ x,O=株式会社\, 更新,C=JP".parse().expect("a name");
+        assert_eq!(read.der(), made.expect("a name").der());
+    }
+
+    #[test]
+    fn each_type_of_attribute_has_its_string_type_where_that_has_the_characters() {
+        for (text, tag) in [
+            ("CN=a", 12),
+            ("C=JP", 19),
+            ("C=日", 12),
+            ("2.5.4.5=123", 19),
+            ("2.5.4.5=a_b", 12),
+            ("2.5.4.46=1", 19),
+            ("DC=example", 22),
+            ("DC=日", 12),
+            ("1.2.840.113549.1.9.1=a@b", 22),
+            ("2.5.4.12=a", 12),
+        ] {
+            let name: Name = text.parse().expect(text);
+            // SEQUENCE, SET, SEQUENCE, OID with its length, then the value.
+            assert_eq!(name.der()[8 + usize::from(name.der()[7])], tag, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_attributes_of_an_rdn_are_in_the_order_of_der() {
+        let name: Name = "CN=abcd+OU=xyz".parse().expect("a name");
+        let (first, second) = (b"\x55\x04\x0b\x0c\x03xyz", b"\x55\x04\x03\x0c\x04abcd");
+        let at = |part: &[u8]| name.der().windows(part.len()).position(|found| found == part);
+        assert!(at(first).is_some() && at(first) < at(second), "{:02x?}", name.der());
     }
 
     #[test]
@@ -125,8 +158,11 @@ mod tests {
         for text in [
             "CN",
             "=x",
-            "CN=",
             "cn=x",
+            "OU=xyz+CN=ab",
+            "CN=ab+CN=ab",
+            "CN=a,,O=x",
+            "CN=a+",
             "CN=x,",
             ",CN=x",
             "CN=x, O=y",
@@ -137,15 +173,14 @@ mod tests {
             "CN=#0c017",
             "CN=#0C0178",
             "CN=#0c0178",
-            "C=日本",
             "2.5.4.3=#0c0178",
-            "2.5.4.5=123",
-            "1.2.3=x",
+            "2.5.4.3=x",
+            "2.5.4.5=#1303313233",
             "CN=\n",
             "CN=a;O=b",
         ] {
             assert_eq!(text.parse::<Name>(), Err(InvalidName), "{text}");
         }
-        assert!(format!("CN={}", "x".repeat(MAX_TEXT)).parse::<Name>().is_err());
+        assert!(format!("CN={}", "x".repeat(Name::MAX_TEXT)).parse::<Name>().is_err());
     }
 }

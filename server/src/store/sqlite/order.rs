@@ -110,7 +110,7 @@ const INSERT_CERTIFICATE: &str = "
     INSERT INTO certificate (cert_id, issuer, serial, fingerprint, key, subject, from_order,
                              not_before, not_after, state, stored, der)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'unconfirmed', ?10, ?11)";
-const NAME: &str = "SELECT name_der FROM subject WHERE id = ?1";
+const NAME: &str = "SELECT name FROM subject WHERE id = ?1";
 
 impl Transition<'_> {
     /// Takes a key for ever. `false` if it is taken.
@@ -217,10 +217,10 @@ impl Transition<'_> {
         reserved: Option<Reserved>,
     ) -> Result<(), StoreError> {
         let certificate = &signed.certificate;
-        let name = one(self.connection, NAME, [line.subject], |row| row.get::<_, Vec<u8>>(0))?;
+        let name = one(self.connection, NAME, [line.subject], |row| row.get::<_, String>(0))?;
         let fault = if certificate.key().thumbprint() != line.key {
             "is for another key than the order's"
-        } else if name.as_deref() != Some(certificate.subject().der()) {
+        } else if name.as_deref() != Some(certificate.subject().as_str()) {
             "is for another name than the subject's"
         } else if let Some(reserved) = reserved
             && !contains_tbs(certificate.der(), &reserved.tbs)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use koshin_protocol::cert_id::CertId;
+use koshin_protocol::certificate::Name;
 use koshin_protocol::jwk::Thumbprint;
 use koshin_protocol::state::certificate::Certificate as CertificateState;
 use koshin_protocol::time::{Period, Time};
@@ -335,7 +336,7 @@ macro_rules! subjects {
 }
 
 const SUBJECT: &str = subjects!("WHERE s.id = ?1");
-const SUBJECT_BY_NAME: &str = subjects!("WHERE s.name_der = ?1");
+const SUBJECT_BY_NAME: &str = subjects!("WHERE s.name = ?1");
 const SUBJECTS_OF_CONTRACT: &str = subjects!("WHERE s.contract = ?1 ORDER BY s.name");
 
 /// The subject with this id.
@@ -346,12 +347,12 @@ pub(super) fn subject(
     one(connection, SUBJECT, [id], subject_row)
 }
 
-/// The subject with this name.
+/// The subject whose name equals this one (NAM-05).
 pub(super) fn subject_by_name(
     connection: &Connection,
-    name_der: &[u8],
+    name: &Name,
 ) -> Result<Option<SubjectRow>, StoreError> {
-    one(connection, SUBJECT_BY_NAME, [name_der], subject_row)
+    one(connection, SUBJECT_BY_NAME, [name.as_str()], subject_row)
 }
 
 const CERTIFICATES: &str = concat!(
@@ -404,7 +405,7 @@ fn subject_entry(connection: &Connection, subject: SubjectRow) -> Result<Subject
 }
 
 const REISSUE: &str = "
-    SELECT r.id, r.subject, s.contract, s.name, s.name_der, s.role, r.reason, r.enrollment_key,
+    SELECT r.id, r.subject, s.contract, s.name, s.role, r.reason, r.enrollment_key,
            r.created, r.expires, r.state, o.id AS order_id
     FROM reissue AS r
     JOIN subject AS s ON s.id = r.subject
@@ -422,7 +423,6 @@ pub(super) fn reissue(
             subject: row.get("subject")?,
             contract: row.get("contract")?,
             subject_name: row.get("name")?,
-            subject_der: row.get("name_der")?,
             role: row.get::<_, Sql<Role>>("role")?.0,
             reason: row.get::<_, Sql<Reason>>("reason")?.0,
             enrollment_key: row.get("enrollment_key")?,

@@ -3,6 +3,7 @@
 use koshin_protocol::cert_id::CertId;
 use koshin_protocol::state::session::Need;
 use koshin_protocol::state::{certificate, order};
+use koshin_protocol::subject::SubjectName;
 use koshin_protocol::time::Time;
 use rusqlite::{Connection, params};
 
@@ -81,7 +82,7 @@ pub(super) fn add_subject(
             return Err(Refused::Operator(OperatorRefused::ContractUnknown).into());
         }
         let taken = read::subject(connection, new.id)?.is_some()
-            || read::subject_by_name(connection, &new.name_der)?.is_some();
+            || read::subject_by_name(connection, &new.name)?.is_some();
         if taken {
             return Err(Refused::Operator(OperatorRefused::Conflict).into());
         }
@@ -91,8 +92,8 @@ pub(super) fn add_subject(
             params![
                 new.id,
                 new.contract,
-                new.name,
-                new.name_der,
+                new.name.as_str(),
+                new.name.der(),
                 Sql(new.role),
                 new.pin_hash,
                 Sql(now)
@@ -387,7 +388,10 @@ fn import_one(
         return refused(ImportRefused::Expired);
     }
     let name = certificate.subject();
-    let there = read::subject_by_name(connection, name.der())?;
+    if SubjectName::of(name).is_none() {
+        return refused(ImportRefused::Nameless);
+    }
+    let there = read::subject_by_name(connection, name)?;
     if let Some(subject) = &there {
         if subject.contract != import.contract {
             return refused(ImportRefused::OtherContract);

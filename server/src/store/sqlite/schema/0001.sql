@@ -11,7 +11,9 @@ CREATE TABLE contract (
 CREATE TABLE subject (
     id            BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
     contract      BLOB NOT NULL REFERENCES contract (id),
+    -- The text of SPEC.md 4.7: the same for equal names, whatever their DER.
     name          TEXT NOT NULL,
+    -- The DER that its certificates have.
     name_der      BLOB NOT NULL,
     role          TEXT NOT NULL CHECK (role IN ('administrator', 'user')),
     disabled      INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),
@@ -22,7 +24,7 @@ CREATE TABLE subject (
     created       INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE UNIQUE INDEX subject_name_is_unique ON subject (name_der);
+CREATE UNIQUE INDEX subject_name_is_unique ON subject (name);
 CREATE INDEX subject_of_contract ON subject (contract, name);
 -- What is out of the ordinary, for the export of the audit's heads.
 CREATE INDEX contract_is_disabled ON contract (id) WHERE disabled = 1;
