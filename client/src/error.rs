@@ -17,6 +17,7 @@ use koshin_protocol::time::Time;
 use koshin_protocol::url::Url;
 use serde::{Deserialize, Serialize};
 
+use crate::contract::ContractFault;
 use crate::identity::IdentityError;
 use crate::transport::{Distrust, HttpsError, TransportError};
 
@@ -78,6 +79,9 @@ pub enum Error {
     /// An answer about this client's order has another key, or is otherwise not about it (SPEC.md 4.6).
     #[error("the bank answered with another order than the one asked for")]
     OtherOrder,
+    /// The pages of the contract contradict each other, or have no end (SPEC.md 7.7).
+    #[error("the bank's contract cannot be used: {0}")]
+    Contract(#[from] ContractFault),
     /// The receipt proves nothing (SPEC.md 6.7).
     #[error("the bank's receipt is not to be relied on: {0}")]
     Receipt(#[from] ReceiptFault),
@@ -270,6 +274,7 @@ impl Error {
             | Self::Directory(_)
             | Self::ForeignUrl { .. }
             | Self::OtherSubject
+            | Self::Contract(_)
             | Self::Https(_)
             | Self::Invalid(_) => Class::Act,
             Self::NoAnswer { cause: NoAnswer::Status(status), .. } => {

@@ -20,6 +20,7 @@ use koshin_protocol::url::Url;
 use serde::Serialize;
 
 use crate::bank::{Answer, Bank, Call};
+use crate::contract::Pages;
 use crate::error::Error;
 use crate::identity::Pair;
 use crate::order::{BySession, Order};
@@ -103,13 +104,18 @@ impl Session {
         Order::of_session(self, &answer)
     }
 
-    /// The status page of the contract (SPEC.md 7.7): a user sees itself, an administrator everybody.
+    /// The contract with all its pages (SPEC.md 7.7): a user sees itself, an administrator everybody.
     pub async fn contract(&self) -> Result<Contract, Error> {
         let Access::Renewal { contract } = &self.document.access else {
             return Err(Error::Nothing { what: "contract in a session of purpose recovery" });
         };
         let signer = &self.inner.pair.signer;
-        self.bank().read_long(contract, self.by(), signer).await?.long_object()
+        let (mut pages, mut next) = (Pages::default(), Some(contract.clone()));
+        while let Some(url) = next {
+            let answer = self.bank().read_long(&url, self.by(), signer).await?;
+            next = pages.add(answer.long_object()?, answer.length())?;
+        }
+        pages.into_whole().ok_or(Error::Nothing { what: "page of the contract" })
     }
 
     /// Permits a user of the own contract to enroll anew (SPEC.md 7.15); for administrators. The same request may be sent

@@ -40,7 +40,10 @@ impl fmt::Display for ContractId {
 
 serde_as_text!(ContractId);
 
-/// A contract as one of its subjects sees it: a user sees itself, an administrator everybody.
+/// The most certificates of a subject that a contract lists (CTR-03).
+pub const MAX_CERTIFICATES: u32 = 20;
+
+/// A page of a contract as one of its subjects sees it: a user sees itself, an administrator everybody, page by page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Contract {
@@ -51,6 +54,9 @@ pub struct Contract {
     /// Who the reader may see; never empty, since it sees itself.
     #[serde(deserialize_with = "at_least_one")]
     pub subjects: Vec<SubjectEntry>,
+    /// The next page, while more subjects follow.
+    #[serde(default, deserialize_with = "json::present", skip_serializing_if = "Option::is_none")]
+    pub next: Option<Url>,
 }
 
 /// A `subject entry` of a contract.
@@ -65,7 +71,7 @@ pub struct SubjectEntry {
     pub role: Role,
     /// Whether it has a PIN, and whether that is locked.
     pub pin: PinState,
-    /// Its certificates, newest first.
+    /// Its certificates, newest first, [`MAX_CERTIFICATES`] at most.
     pub certificates: Vec<CertificateEntry>,
     /// Its open order.
     #[serde(default, deserialize_with = "json::present", skip_serializing_if = "Option::is_none")]

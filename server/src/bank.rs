@@ -54,6 +54,8 @@ pub struct Bank {
     pub verifier: &'static dyn Verifier,
     /// Keys of certificates that sign.
     pub keys: Keys,
+    /// Most subjects on one page of a contract.
+    pub contract_page: u32,
     /// How often one certificate may sign, if that is limited.
     pub rates: Option<Rates>,
     /// What is counted.
@@ -188,6 +190,7 @@ fn unsigned(route: &Route) -> &'static str {
         | Route::Logoff(_)
         | Route::Defer(_)
         | Route::Contract(_)
+        | Route::ContractAfter(_)
         | Route::NewOrder
         | Route::FindOrder
         | Route::Order(_)

@@ -132,6 +132,9 @@ pub struct LimitSettings {
     pub pins_at_once: usize,
     /// PINs waiting to be checked.
     pub pins_waiting: usize,
+    /// Subjects on one page of a contract: few enough that no page is longer than clients take (SPEC.md 7.7), whatever
+    /// names and certificates they have.
+    pub contract_page: u32,
 }
 
 /// Shares of requests, in per cent and together at most 100, that meet a fault made on purpose.
@@ -334,6 +337,7 @@ fn limits(top: &mut Table<'_>) -> Result<LimitSettings, SettingsError> {
         "requestsPerCertificate",
         "pinsAtOnce",
         "pinsWaiting",
+        "contractPage",
     ];
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let mut limits = LimitSettings {
@@ -343,6 +347,7 @@ fn limits(top: &mut Table<'_>) -> Result<LimitSettings, SettingsError> {
         // Half of the processors at most: renewals must get on while everybody logs on.
         pins_at_once: (processors / 2).max(1),
         pins_waiting: 64,
+        contract_page: 200,
     };
     if let Some(mut section) = top.section("limits", KEYS)? {
         for (key, value) in [
@@ -352,6 +357,9 @@ fn limits(top: &mut Table<'_>) -> Result<LimitSettings, SettingsError> {
             if let Some(entry) = section.optional(key) {
                 *value = entry.integer(0..=1_000_000, "requests a second")?;
             }
+        }
+        if let Some(entry) = section.optional("contractPage") {
+            limits.contract_page = entry.integer(1..=400, "subjects on a page")?;
         }
         let mut set = |key, most, unit, value: &mut usize| -> Result<(), SettingsError> {
             if let Some(entry) = section.optional(key) {

@@ -33,7 +33,9 @@ pub async fn signed(
         Route::Session(_) => session::read(bank, &request.by_session(bank).await?),
         Route::Logoff(_) => session::log_off(bank, request.by_session(bank).await?).await,
         Route::Defer(_) => session::defer(bank, request.by_session(bank).await?).await,
-        Route::Contract(_) => contract::read(bank, request.by_session(bank).await?).await,
+        Route::Contract(_) | Route::ContractAfter(_) => {
+            contract::read(bank, request.by_session(bank).await?).await
+        }
         Route::NewOrder => order::create(bank, request.by_session(bank).await?, language).await,
         Route::FindOrder => order::find(bank, &request.by_key(bank)?, language).await,
         Route::Order(_) => order::read(bank, &request.by_reader(bank).await?, language).await,

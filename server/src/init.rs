@@ -216,7 +216,7 @@ impl NewBank<'_> {
         }
         line(format_args!("\n[log]\nformat = \"text\"  # or \"json\"\nfilter = \"info\""));
         line(format_args!(
-            "\n# [limits]\n# connections = 4096\n# requestsPerAddress = 200  # a second; 0 behind a proxy that hides addresses\n# requestsPerCertificate = 50"
+            "\n# [limits]\n# connections = 4096\n# requestsPerAddress = 200  # a second; 0 behind a proxy that hides addresses\n# requestsPerCertificate = 50\n# contractPage = 200  # subjects on one page of a contract, 400 at most"
         ));
         Ok(text)
     }

@@ -23,6 +23,8 @@ pub enum Route {
     Defer(String),
     /// `contract/{id}`
     Contract(String),
+    /// `contract-after/{id}`: the page of the contract that follows this subject
+    ContractAfter(String),
     /// `new-order`
     NewOrder,
     /// `find-order`
@@ -73,6 +75,7 @@ impl Route {
             ("session", Some("logoff")) => Some(Self::Logoff(id)),
             ("session", Some("defer")) => Some(Self::Defer(id)),
             ("contract", None) => Some(Self::Contract(id)),
+            ("contract-after", None) => Some(Self::ContractAfter(id)),
             ("order", None) => Some(Self::Order(id)),
             ("order", Some("certificate")) => Some(Self::Certificate(id)),
             ("order", Some("cancel")) => Some(Self::Cancel(id)),
@@ -112,6 +115,7 @@ impl Route {
             Self::Logoff(id) => format!("session/{id}/logoff"),
             Self::Defer(id) => format!("session/{id}/defer"),
             Self::Contract(id) => format!("contract/{id}"),
+            Self::ContractAfter(id) => format!("contract-after/{id}"),
             Self::NewOrder => "new-order".to_owned(),
             Self::FindOrder => "find-order".to_owned(),
             Self::Order(id) => format!("order/{id}"),
@@ -133,9 +137,13 @@ impl Route {
     /// they read.
     pub fn is_signed_by(&self, identification: Identification) -> bool {
         match (self, identification) {
-            (Self::Session(_) | Self::Contract(_) | Self::Reissue(_), identification) => {
-                identification == Identification::Session
-            }
+            (
+                Self::Session(_)
+                | Self::Contract(_)
+                | Self::ContractAfter(_)
+                | Self::Reissue(_),
+                identification,
+            ) => identification == Identification::Session,
             (Self::Order(_), identification) => identification != Identification::Certificate,
             (other, identification) => {
                 other.operation().is_some_and(|operation| operation.allows(identification))
@@ -153,6 +161,7 @@ impl Route {
             | Self::Logoff(_)
             | Self::Defer(_)
             | Self::Contract(_)
+            | Self::ContractAfter(_)
             | Self::NewOrder
             | Self::FindOrder
             | Self::Order(_)
@@ -188,6 +197,7 @@ impl Route {
             | Self::Logoff(_)
             | Self::Defer(_)
             | Self::Contract(_)
+            | Self::ContractAfter(_)
             | Self::NewOrder
             | Self::FindOrder
             | Self::Order(_)
@@ -213,6 +223,7 @@ impl Route {
             Self::Directory | Self::NewNonce | Self::RenewalInfo(_) | Self::Crl(_) => return None,
             Self::Session(_)
             | Self::Contract(_)
+            | Self::ContractAfter(_)
             | Self::Order(_)
             | Self::Certificate(_)
             | Self::Reissue(_) => Operation::Read,
@@ -251,6 +262,7 @@ mod tests {
             Route::Logoff(id.clone()),
             Route::Defer(id.clone()),
             Route::Contract(id.clone()),
+            Route::ContractAfter(id.clone()),
             Route::NewOrder,
             Route::FindOrder,
             Route::Order(id.clone()),

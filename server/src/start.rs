@@ -277,6 +277,7 @@ pub fn assemble(
         pins,
         verifier: default_verifier(),
         keys: Keys::default(),
+        contract_page: limits.contract_page,
         rates: Rate::configured(limits.requests_per_certificate).map(Rates::new),
         metrics: Arc::clone(metrics),
     })

@@ -48,6 +48,21 @@ use row::{
 /// How many wrong PINs in a row lock it.
 pub const PIN_ATTEMPTS: u32 = 5;
 
+/// Which subjects a page of a contract shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// One of them.
+    One(SubjectId),
+    /// Up to so many, by name: the first ones, or those that follow a subject. Names never change, so whoever is added
+    /// meanwhile, nobody is left out or comes twice (CTR-06).
+    Some {
+        /// Whom they follow.
+        after: Option<SubjectId>,
+        /// How many at most.
+        most: u32,
+    },
+}
+
 /// What a read answers.
 pub type Read<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
@@ -124,11 +139,12 @@ pub trait Store: Send + Sync {
     /// The order whose CSR has this key.
     fn order_by_key(&self, key: Thumbprint) -> Read<'_, Option<OrderRow>>;
 
-    /// The contract's status page, of all its subjects or of one.
+    /// A page of the contract's status. `None`: there is no such contract, or the subject that the page is about is none of it.
     fn contract(
         &self,
         contract: ContractId,
-        only: Option<SubjectId>,
+        shown: Shown,
+        now: Time,
     ) -> Read<'_, Option<ContractRow>>;
 
     /// Every contract, by name.

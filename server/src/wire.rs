@@ -104,7 +104,7 @@ fn certificate(row: &CertificateRow, now: Time) -> CertificateEntry {
     }
 }
 
-/// The status page, as `reader` sees it.
+/// A page of the contract, as `reader` sees it.
 pub fn contract(
     bank: &Bank,
     row: &ContractRow,
@@ -141,6 +141,7 @@ pub fn contract(
         id: row.id.to_string().parse().map_err(registry)?,
         name: row.name.clone(),
         subjects: subjects.collect::<Result<_, Error>>()?,
+        next: row.next.map(|last| bank.urls.of(&Route::ContractAfter(last.to_string()))),
     })
 }
 

@@ -50,6 +50,11 @@ impl Answer {
         json::parse_long(&self.response.body).map_err(|error| self.unreadable(error))
     }
 
+    /// How many bytes it has.
+    pub(crate) fn length(&self) -> usize {
+        self.response.body.len()
+    }
+
     /// The directory. One that can be read and is not this version's, or contradicts itself, is no matter of asking again.
     pub(super) fn directory(&self) -> Result<Directory, Error> {
         match json::parse(&self.response.body) {

@@ -22,7 +22,7 @@ use crate::progress::Why;
 use crate::retry::{self, Backoff, MAX_BAD_NONCES};
 use crate::transport::{Request, Response, TransportError};
 
-/// Most bytes of a contract (ENC-20).
+/// Most bytes of a page of a contract (ENC-20).
 const MAX_CONTRACT: usize = 8 << 20;
 
 /// A signed request before it has a nonce.

@@ -9,6 +9,7 @@ use koshin_protocol::cert_id::CertId;
 use koshin_protocol::certificate::Certificate;
 use koshin_protocol::sign::Signer;
 use koshin_protocol::state::certificate::{Use, Validity};
+use koshin_server::store::Shown;
 use koshin_server::store::row::Holder;
 
 use crate::bank::{Bank, now};
@@ -84,8 +85,9 @@ fn holder(bank: &Bank, certificate: &Certificate) -> Option<Holder> {
 }
 
 fn certificates(bank: &Bank, holder: &Holder) -> usize {
-    let (store, subject) = (&bank.running.bank().store, &holder.subject);
-    let contract = bank.runtime.block_on(store.contract(subject.contract, Some(subject.id)));
+    let (bank, runtime, subject) = (bank.running.bank(), &bank.runtime, &holder.subject);
+    let (shown, now) = (Shown::One(subject.id), bank.clock.now());
+    let contract = runtime.block_on(bank.store.contract(subject.contract, shown, now));
     contract.unwrap().unwrap().subjects[0].certificates.len()
 }
 

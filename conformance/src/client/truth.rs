@@ -10,6 +10,7 @@ use koshin_protocol::certificate::Certificate;
 use koshin_protocol::jwk::PublicKey;
 use koshin_protocol::sign::Signer;
 use koshin_protocol::state::certificate::Certificate as State;
+use koshin_server::store::Shown;
 use koshin_server::store::row::{CertificateRow, OrderRow};
 use serde_json::Value;
 
@@ -60,7 +61,8 @@ impl Stage {
         let bank = self.inner();
         let subject = bank.store.subject(self.customer.subject).await.map_err(Stop::blocked)?;
         let subject = subject.ok_or_else(|| Stop::blocked("the subject is gone"))?;
-        let contract = bank.store.contract(subject.contract, Some(subject.id)).await;
+        let shown = Shown::One(subject.id);
+        let contract = bank.store.contract(subject.contract, shown, self.bank.now()).await;
         let contract = contract.map_err(Stop::blocked)?;
         let entries = contract.into_iter().flat_map(|contract| contract.subjects);
         let mut certificates = entries.flat_map(|entry| entry.certificates);

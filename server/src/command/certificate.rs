@@ -15,7 +15,7 @@ use super::Global;
 use super::bank;
 use super::failure::Failure;
 use super::output::Output;
-use super::page::Page;
+use super::page::{self, Page};
 
 /// Import, list and show certificates
 #[derive(Debug, Args)]
@@ -27,7 +27,7 @@ pub(crate) struct Certificates {
 #[derive(Debug, Subcommand)]
 enum What {
     Import(import::Import),
-    /// List the certificates of a contract
+    /// List the certificates of a contract, the newest 20 of each subject
     List {
         /// Which
         #[arg(long, allow_hyphen_values = true)]
@@ -55,9 +55,9 @@ impl Certificates {
 }
 
 async fn list(store: &dyn Store, contract: ContractId, output: Output) -> Result<(), Failure> {
-    let row = store.contract(contract, None).await?;
-    let row = row.ok_or_else(|| Failure::refused("no such contract"))?;
-    let page = Page { contract: &row, now: System.now() };
+    let now = System.now();
+    let row = page::whole(store, contract, now).await?;
+    let page = Page { contract: &row, now };
     output.say(&json!({ "certificates": page.certificates() }), page.text())
 }
 

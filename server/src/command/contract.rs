@@ -12,7 +12,7 @@ use super::bank;
 use super::by::By;
 use super::failure::Failure;
 use super::output::Output;
-use super::page::Page;
+use super::page::{self, Page};
 
 const LONG: &str = "\
 A contract (契約法人) is a corporation's; it holds subjects. Disabling one has everything refused
@@ -45,7 +45,7 @@ enum What {
     },
     /// List contracts
     List,
-    /// Show a contract: subjects, certificates, open orders
+    /// Show a contract: subjects, their newest 20 certificates, open orders
     Show {
         /// Which
         #[arg(allow_hyphen_values = true)]
@@ -77,9 +77,9 @@ impl Contracts {
                 What::Add { name, id, by } => add(&*store, name, *id, by, output).await,
                 What::List => list(&*store, output).await,
                 What::Show { contract } => {
-                    let row = store.contract(*contract, None).await?;
-                    let row = row.ok_or_else(|| Failure::refused("no such contract"))?;
-                    let page = Page { contract: &row, now: System.now() };
+                    let now = System.now();
+                    let row = page::whole(&*store, *contract, now).await?;
+                    let page = Page { contract: &row, now };
                     output.say(&page.value(), page.text())
                 }
                 What::Disable { contract, by } => {

@@ -4,8 +4,35 @@ use std::fmt::Write as _;
 
 use koshin_protocol::cert_id::CertId;
 use koshin_protocol::time::Time;
+use koshin_server::store::id::ContractId;
 use koshin_server::store::row::{CertificateEntry, ContractRow, SubjectEntry};
+use koshin_server::store::{Shown, Store};
 use serde_json::{Value, json};
+
+use super::failure::Failure;
+
+/// Subjects that are read at a time.
+const AT_A_TIME: u32 = 1000;
+
+/// A contract with all its subjects, read in pages, so that a bank that serves waits for none of them.
+pub(crate) async fn whole(
+    store: &dyn Store,
+    contract: ContractId,
+    now: Time,
+) -> Result<ContractRow, Failure> {
+    let page = async |after| {
+        let shown = Shown::Some { after, most: AT_A_TIME };
+        let row = store.contract(contract, shown, now).await?;
+        row.ok_or_else(|| Failure::refused("no such contract"))
+    };
+    let mut row = page(None).await?;
+    while let Some(last) = row.next {
+        let further = page(Some(last)).await?;
+        row.subjects.extend(further.subjects);
+        row.next = further.next;
+    }
+    Ok(row)
+}
 
 /// The status page of a contract.
 pub(crate) struct Page<'a> {

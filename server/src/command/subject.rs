@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use koshin_protocol::certificate::Name;
 use koshin_protocol::subject::Role;
 use koshin_server::clock::{Clock, System};
-use koshin_server::store::Store;
+use koshin_server::store::{Shown, Store};
 use koshin_server::store::change::NewSubject;
 use koshin_server::store::id::{ContractId, SubjectId};
 use serde_json::json;
@@ -14,7 +14,7 @@ use super::bank;
 use super::by::By;
 use super::failure::Failure;
 use super::output::Output;
-use super::page::Page;
+use super::page::{self, Page};
 use super::words::roles;
 
 const LONG: &str = "\
@@ -47,7 +47,7 @@ enum What {
         #[arg(long, allow_hyphen_values = true)]
         contract: ContractId,
     },
-    /// Show a subject with its certificates
+    /// Show a subject with its newest 20 certificates
     Show {
         /// Which
         #[arg(allow_hyphen_values = true)]
@@ -139,17 +139,18 @@ impl Add {
 }
 
 async fn list(store: &dyn Store, contract: ContractId, output: Output) -> Result<(), Failure> {
-    let row = store.contract(contract, None).await?;
-    let row = row.ok_or_else(|| Failure::refused("no such contract"))?;
-    let page = Page { contract: &row, now: System.now() };
+    let now = System.now();
+    let row = page::whole(store, contract, now).await?;
+    let page = Page { contract: &row, now };
     output.say(&json!({ "subjects": page.subjects() }), page.text())
 }
 
 async fn show(store: &dyn Store, subject: SubjectId, output: Output) -> Result<(), Failure> {
     let unknown = || Failure::refused("no such subject");
     let row = store.subject(subject).await?.ok_or_else(unknown)?;
-    let contract = store.contract(row.contract, Some(subject)).await?.ok_or_else(unknown)?;
-    let page = Page { contract: &contract, now: System.now() };
+    let (shown, now) = (Shown::One(subject), System.now());
+    let contract = store.contract(row.contract, shown, now).await?.ok_or_else(unknown)?;
+    let page = Page { contract: &contract, now };
     output.say(&page.subjects().first(), page.text())
 }
 

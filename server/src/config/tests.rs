@@ -56,7 +56,7 @@ fn what_is_left_out_has_a_default() {
 fn everything_can_be_said() {
     let text = format!(
         "testing = true\n{BANK}[ca]\npassphraseFile = \"pass\"\n[metrics]\nlisten = \"127.0.0.1:9464\"\n[log]\nformat = \"json\"\n\
-         filter = \"debug\"\n[limits]\nconnections = 10\nrequestsPerAddress = 0\nrequestsPerCertificate = 9\npinsAtOnce = 3\npinsWaiting = 4\n[mischief]\nseed = 7\nrejectNonce = 5\n"
+         filter = \"debug\"\n[limits]\nconnections = 10\nrequestsPerAddress = 0\nrequestsPerCertificate = 9\npinsAtOnce = 3\npinsWaiting = 4\ncontractPage = 5\n[mischief]\nseed = 7\nrejectNonce = 5\n"
     );
     let config = parse(&text).unwrap();
     assert!(config.testing);
@@ -70,7 +70,8 @@ fn everything_can_be_said() {
             requests_per_address: 0,
             requests_per_certificate: 9,
             pins_at_once: 3,
-            pins_waiting: 4
+            pins_waiting: 4,
+            contract_page: 5
         }
     );
     let mischief = config.mischief.unwrap();

@@ -208,7 +208,7 @@ pub struct Reserved {
     pub tbs: Vec<u8>,
 }
 
-/// A contract with its subjects: the status page.
+/// A contract with some of its subjects: a page of its status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContractRow {
     /// Its id.
@@ -217,6 +217,8 @@ pub struct ContractRow {
     pub name: String,
     /// Its subjects, by name.
     pub subjects: Vec<SubjectEntry>,
+    /// The last of them, where more follow it.
+    pub next: Option<SubjectId>,
 }
 
 /// A contract in the bank's own list of them.
@@ -239,7 +241,7 @@ pub struct ContractLine {
 pub struct SubjectEntry {
     /// The subject.
     pub subject: SubjectRow,
-    /// Its certificates, newest first.
+    /// Its certificates, newest first; of more than twenty those that CTR-03 names.
     pub certificates: Vec<CertificateEntry>,
     /// Its open order.
     pub order: Option<OrderId>,

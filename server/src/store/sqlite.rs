@@ -8,6 +8,7 @@ mod backup;
 mod checkpoint;
 mod column;
 mod connection;
+mod contract;
 mod order;
 #[cfg(debug_assertions)]
 mod plan;
@@ -50,7 +51,7 @@ use super::row::{
     ActiveSession, ContractLine, ContractRow, CrlRow, Holder, Integrity, OperatorRow, OrderRow,
     ReissueRow, RequestRow, Reserved, RevocationRow, SubjectRow, SupersededRow, Unfinished,
 };
-use super::{Failure, Read, Store, StoreError, Write};
+use super::{Failure, Read, Shown, Store, StoreError, Write};
 use crate::audit::{AuditRecord, Chain, Export, Head, record_time};
 pub use restore::{
     KnownBy, Lost, NamedCertificate, NamedContract, NamedSubject, Note, Restore, RestoreError,
@@ -205,9 +206,10 @@ impl Store for Sqlite {
     fn contract(
         &self,
         contract: ContractId,
-        only: Option<SubjectId>,
+        shown: Shown,
+        now: Time,
     ) -> Read<'_, Option<ContractRow>> {
-        let read = |connection: &Connection| read::contract(connection, contract, only);
+        let read = |connection: &Connection| contract::page(connection, contract, shown, now);
         Box::pin(std::future::ready(self.condition.after(self.readers.snapshot(read))))
     }
 

@@ -87,11 +87,13 @@ pub struct Setup {
     pub pins: (usize, usize),
     /// How often one certificate may sign.
     pub rate: Option<Rate>,
+    /// Subjects on one page of a contract.
+    pub contract_page: u32,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { policy: policy("seed", &[]), slow: false, pins: (2, 1000), rate: None }
+        Self { policy: policy("seed", &[]), slow: false, pins: (2, 1000), rate: None, contract_page: 200 }
     }
 }
 
@@ -164,6 +166,7 @@ impl Bank {
             verifier: default_verifier(),
             #[allow(clippy::default_trait_access, reason = "the cache's type is the bank's own")]
             keys: Default::default(),
+            contract_page: setup.contract_page,
             rates: setup.rate.map(Rates::new),
             metrics,
             root_crl,

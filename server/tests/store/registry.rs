@@ -7,8 +7,8 @@ use koshin_server::store::change::{
     Actor, Import, ImportOutcome, ImportRefused, NewSubject, Revoke, Signed,
 };
 use koshin_server::store::id::{ContractId, Fingerprint, SubjectId};
-use koshin_server::store::row::{Purpose, Reason, Role};
-use koshin_server::store::{Failure, OperatorRefused, Refused, Store};
+use koshin_server::store::row::{ContractRow, Purpose, Reason, Role};
+use koshin_server::store::{Failure, OperatorRefused, Refused, Shown, Store, StoreError};
 
 use crate::bank::{Bank, DAY, Person, START, fingerprint, name, refused, tbs, thumbprint, token};
 use crate::invariants;
@@ -175,7 +175,7 @@ async fn equal_names_are_one_subject_whatever_their_der() {
     bank.wait(DAY + 1);
     let taken_in = run(import(&bank, &second)).await.expect("imported");
     assert_eq!(taken_in, [ImportOutcome::Imported { subject, subject_created: false }]);
-    let page = bank.store.contract(bank.contract, None).await.expect("read").expect("there");
+    let page = everybody(&bank).await.expect("read").expect("there");
     assert_eq!(page.subjects.len(), 1);
     invariants::check(&bank);
 }
@@ -422,23 +422,82 @@ async fn an_unknown_certificate_and_a_foreign_order_tell_nothing() {
     assert_eq!(bank.store.certificate_by_fingerprint(unknown).await, Ok(None));
 }
 
+const EVERYBODY: Shown = Shown::Some { after: None, most: 1000 };
+
+async fn everybody(bank: &Bank) -> Result<Option<ContractRow>, StoreError> {
+    bank.store.contract(bank.contract, EVERYBODY, bank.now()).await
+}
+
 #[tokio::test]
 async fn the_status_page_shows_a_contract_or_one_subject() {
     let bank = Bank::new().await;
     let user = bank.user().await;
     let (renewed, _) = bank.renew(&user).await;
     bank.person("Suzuki Ichiro", Role::User).await;
-    let all = bank.store.contract(bank.contract, None).await.expect("read").expect("there");
+    let all = everybody(&bank).await.expect("read").expect("there");
     assert_eq!(all.subjects.len(), 2);
-    let own = bank.store.contract(bank.contract, Some(user.subject)).await.expect("read");
+    let own = bank.store.contract(bank.contract, Shown::One(user.subject), bank.now()).await.expect("read");
     let own = own.expect("there");
     assert_eq!(own.subjects.len(), 1);
     let certificates = &own.subjects[0].certificates;
     assert_eq!(certificates.len(), 2);
     assert_eq!(certificates[0].certificate.cert_id, renewed.cert_id(), "newest first");
     assert_eq!(certificates[1].successor, Some(renewed.cert_id()));
-    let foreign = bank.store.contract(ContractId::random(), None).await;
+    let foreign = bank.store.contract(ContractId::random(), EVERYBODY, bank.now()).await;
     assert_eq!(foreign, Ok(None));
+    let stranger = Shown::Some { after: Some(SubjectId::random()), most: 1 };
+    assert_eq!(bank.store.contract(bank.contract, stranger, bank.now()).await, Ok(None));
+}
+
+// [CTR-06]
+#[tokio::test]
+async fn pages_show_everybody_once_whoever_is_added_meanwhile() {
+    let bank = Bank::new().await;
+    let mut there = Vec::new();
+    for n in 0..7 {
+        there.push(bank.person(&format!("Tanaka {n}"), Role::User).await.subject);
+    }
+    for most in [1, 2, 3, 7, 8] {
+        let (mut seen, mut after, mut added) = (Vec::new(), None, 0);
+        loop {
+            let shown = Shown::Some { after, most };
+            let page = bank.store.contract(bank.contract, shown, bank.now()).await;
+            let page = page.expect("read").expect("there");
+            assert!((1..=most as usize).contains(&page.subjects.len()));
+            seen.extend(page.subjects.iter().map(|entry| entry.subject.id));
+            // Before, between and behind the others.
+            for name in [format!("A {most} {added}"), format!("Tanaka {added} {most}")] {
+                bank.person(&name, Role::User).await;
+            }
+            added += 1;
+            let Some(last) = page.next else { break };
+            after = Some(last);
+        }
+        let once = |subject| seen.iter().filter(|one| *one == subject).count() == 1;
+        assert!(there.iter().all(once), "pages of {most}");
+    }
+}
+
+// [CTR-03]
+#[tokio::test]
+async fn of_many_certificates_the_newest_twenty_are_listed_and_always_the_current_one() {
+    let bank = Bank::new().await;
+    let user = bank.user().await;
+    let mut canceled = Vec::new();
+    for _ in 0..25 {
+        bank.wait(60);
+        let session = bank.session(&user.certificate).await;
+        let n = bank.new_key();
+        let placed = bank.place(&user, session, n).await.expect("placed");
+        canceled.push(placed.order.certificate.expect("issued").cert_id);
+        bank.cancel(session, placed.order.id, n).await.expect("canceled");
+    }
+    let page = everybody(&bank).await.expect("read").expect("there");
+    let listed = page.subjects[0].certificates.iter().map(|one| one.certificate.cert_id.clone());
+    let listed: Vec<_> = listed.collect();
+    canceled.reverse();
+    let expected: Vec<_> = canceled.into_iter().take(19).chain([user.cert_id()]).collect();
+    assert_eq!(listed, expected);
 }
 
 #[tokio::test]

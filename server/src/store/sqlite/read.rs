@@ -13,9 +13,8 @@ use super::column::{Sql, all, one, order_state, reissue_state, rollback_right};
 use super::touch::Touches;
 use crate::store::id::{ContractId, Fingerprint, OrderId, ReissueId, SessionId, SubjectId};
 use crate::store::row::{
-    ActiveSession, CertificateEntry, CertificateRow, ContractRow, Holder, OpenOrder, OrderRow,
-    Origin, PinState, Purpose, Reason, ReissueRow, Role, Rollback, RollbackRight, SubjectEntry,
-    SubjectRow,
+    ActiveSession, CertificateRow, Holder, OpenOrder, OrderRow, Origin, PinState, Purpose, Reason,
+    ReissueRow, Role, Rollback, RollbackRight, SubjectRow,
 };
 use crate::store::{PIN_ATTEMPTS, StoreError};
 
@@ -27,6 +26,8 @@ macro_rules! certificate {
          (SELECT key_store FROM orders WHERE id = c.from_order) AS key_store"
     };
 }
+
+pub(super) use certificate;
 
 /// Columns of a subject `s` with its contract `k`.
 macro_rules! subject {
@@ -184,7 +185,7 @@ fn undone(connection: &Connection, row: i64) -> Result<Option<(CertId, Time)>, S
     })
 }
 
-fn certificate_row(row: &Row<'_>) -> rusqlite::Result<CertificateRow> {
+pub(super) fn certificate_row(row: &Row<'_>) -> rusqlite::Result<CertificateRow> {
     Ok(CertificateRow {
         cert_id: row.get::<_, Sql<CertId>>("cert_id")?.0,
         fingerprint: row.get("fingerprint")?,
@@ -201,7 +202,7 @@ fn certificate_row(row: &Row<'_>) -> rusqlite::Result<CertificateRow> {
     })
 }
 
-fn subject_row(row: &Row<'_>) -> rusqlite::Result<SubjectRow> {
+pub(super) fn subject_row(row: &Row<'_>) -> rusqlite::Result<SubjectRow> {
     let attempts: u32 = row.get("pin_attempts")?;
     let pin = match row.get("has_pin")? {
         false => PinState::None,
@@ -335,9 +336,10 @@ macro_rules! subjects {
     };
 }
 
+pub(super) use {subject, subjects};
+
 const SUBJECT: &str = subjects!("WHERE s.id = ?1");
 const SUBJECT_BY_NAME: &str = subjects!("WHERE s.name = ?1");
-const SUBJECTS_OF_CONTRACT: &str = subjects!("WHERE s.contract = ?1 ORDER BY s.name");
 
 /// The subject with this id.
 pub(super) fn subject(
@@ -353,55 +355,6 @@ pub(super) fn subject_by_name(
     name: &Name,
 ) -> Result<Option<SubjectRow>, StoreError> {
     one(connection, SUBJECT_BY_NAME, [name.as_str()], subject_row)
-}
-
-const CERTIFICATES: &str = concat!(
-    "SELECT ",
-    certificate!(),
-    ", (SELECT n.cert_id FROM orders AS o JOIN certificate AS n ON n.from_order = o.id
-        WHERE o.replaces = c.id AND o.state = 'completed') AS successor
-     FROM certificate AS c WHERE c.subject = ?1 ORDER BY c.not_before DESC, c.id DESC"
-);
-const OPEN_ORDER: &str =
-    "SELECT id FROM orders WHERE subject = ?1 AND state IN ('processing', 'valid')";
-const OPEN_REISSUE: &str = "
-    SELECT id, reason, expires, state FROM reissue
-    WHERE subject = ?1 AND state IN ('pending', 'redeemed')";
-
-/// The status page of a contract, of all its subjects or one. To be read in one transaction.
-pub(super) fn contract(
-    connection: &Connection,
-    id: ContractId,
-    only: Option<SubjectId>,
-) -> Result<Option<ContractRow>, StoreError> {
-    let name = one(connection, "SELECT name FROM contract WHERE id = ?1", [id], |row| row.get(0))?;
-    let Some(name) = name else { return Ok(None) };
-    let subjects = match only {
-        Some(subject) => one(connection, SUBJECT, [subject], subject_row)?
-            .into_iter()
-            .filter(|subject| subject.contract == id)
-            .collect(),
-        None => all(connection, SUBJECTS_OF_CONTRACT, [id], subject_row)?,
-    };
-    let subjects = subjects.into_iter().map(|subject| subject_entry(connection, subject));
-    Ok(Some(ContractRow { id, name, subjects: subjects.collect::<Result<_, _>>()? }))
-}
-
-fn subject_entry(connection: &Connection, subject: SubjectRow) -> Result<SubjectEntry, StoreError> {
-    let entry = |row: &Row<'_>| {
-        Ok(CertificateEntry {
-            certificate: certificate_row(row)?,
-            successor: row.get::<_, Option<Sql<CertId>>>("successor")?.map(|id| id.0),
-        })
-    };
-    Ok(SubjectEntry {
-        certificates: all(connection, CERTIFICATES, [subject.id], entry)?,
-        order: one(connection, OPEN_ORDER, [subject.id], |row| row.get(0))?,
-        reissue: one(connection, OPEN_REISSUE, [subject.id], |row| {
-            Ok((row.get("id")?, reissue_state(row)?))
-        })?,
-        subject,
-    })
 }
 
 const REISSUE: &str = "
