@@ -7,7 +7,6 @@ use http::header::{ACCEPT_LANGUAGE, HeaderName, LINK};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Bytes;
 use koshin_protocol::chain::Chain;
-use koshin_protocol::directory::ProfileName;
 use koshin_protocol::embedded_jws::EmbeddedJws;
 use koshin_protocol::problem::Language;
 use koshin_protocol::receipt::Receipt;
@@ -99,19 +98,20 @@ impl Bank {
         if request.uri().query().is_some() {
             return ("unknown", Err(Error::NotFound));
         }
-        if self.policy.profile == ProfileName::Core && route.is_full_only() {
+        if !route.is_of(self.policy.profile) {
             return ("unknown", Err(Error::NotFound));
         }
-        let Some(operation) = route.operation() else {
-            return (unsigned(&route), self.unsigned(request, &route).await);
-        };
+        let name = route.name();
+        if route.operation().is_none() {
+            return (name, self.unsigned(request, &route).await);
+        }
         let answered = match Parsed::of(route, request, self)
             .and_then(|parsed| parsed.spend_nonce(self))
         {
             Ok(fresh) => Box::pin(handler::signed(self, fresh, request.headers(), language)).await,
             Err(error) => Err(error),
         };
-        (operation.typ(), answered)
+        (name, answered)
     }
 
     async fn unsigned(&self, request: &Request<Bytes>, route: &Route) -> Result<Reply, Error> {
@@ -160,7 +160,7 @@ impl Service for Bank {
             }
         };
         self.metrics.request(operation, outcome, began.elapsed());
-        let directory = operation == unsigned(&Route::Directory) && outcome == "ok";
+        let directory = operation == Route::Directory.name() && outcome == "ok";
         self.finish(reply, !directory)
     }
 
@@ -174,33 +174,4 @@ impl Service for Bank {
 fn language(headers: &HeaderMap) -> Language {
     let wanted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     Language::negotiate(wanted.unwrap_or_default())
-}
-
-/// What an unsigned resource is called in metrics.
-fn unsigned(route: &Route) -> &'static str {
-    match route {
-        Route::Directory => "directory",
-        Route::NewNonce => "newNonce",
-        Route::RenewalInfo(_) => "renewalInfo",
-        Route::Crl(_) => "crl",
-        Route::NewSession
-        | Route::Session(_)
-        | Route::Logoff(_)
-        | Route::Defer(_)
-        | Route::Contract(_)
-        | Route::NewOrder
-        | Route::FindOrder
-        | Route::Order(_)
-        | Route::Certificate(_)
-        | Route::Cancel(_)
-        | Route::Confirm(_)
-        | Route::Rollback(_)
-        | Route::NewReissue
-        | Route::Reissue(_)
-        | Route::CancelReissue(_)
-        | Route::Unlock
-        | Route::Pin
-        | Route::NewEnrollment
-        | Route::RevokeCert => "signed",
-    }
 }

@@ -1,236 +1,163 @@
-//! Which resource a path names, and what a request there may do (SPEC.md section 7).
+//! The bank's resources, as one table: where each is, what a request there is, and who signs it (SPEC.md section 7).
 
+use std::sync::LazyLock;
+
+use koshin_protocol::directory::ProfileName;
 use koshin_protocol::operation::{Identification, Operation};
+use matchit::Router;
 
-/// A resource of the bank. Ids are taken from the path as they stand; whether they exist is the store's business.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Route {
-    /// `directory`
-    Directory,
-    /// `new-nonce`
-    NewNonce,
-    /// `renewal-info/{certID}`
-    RenewalInfo(String),
-    /// `crl/{issuer}`
-    Crl(String),
-    /// `new-session`
-    NewSession,
-    /// `session/{id}`
-    Session(String),
-    /// `session/{id}/logoff`
-    Logoff(String),
-    /// `session/{id}/defer`
-    Defer(String),
-    /// `contract/{id}`
-    Contract(String),
-    /// `new-order`
-    NewOrder,
-    /// `find-order`
-    FindOrder,
-    /// `order/{id}`
-    Order(String),
-    /// `order/{id}/certificate`
-    Certificate(String),
-    /// `order/{id}/cancel`
-    Cancel(String),
-    /// `order/{id}/confirm`
-    Confirm(String),
-    /// `order/{id}/rollback`
-    Rollback(String),
-    /// `new-reissue`
-    NewReissue,
-    /// `reissue/{id}`
-    Reissue(String),
-    /// `reissue/{id}/cancel`
-    CancelReissue(String),
-    /// `unlock`
-    Unlock,
-    /// `pin`
-    Pin,
-    /// `new-enrollment`
-    NewEnrollment,
-    /// `revoke-cert`
-    RevokeCert,
+use Identification::{Certificate, Key, Session};
+use ProfileName::{Core, Full};
+use Requests::{Read, Signed, Unsigned};
+
+/// What requests a resource has.
+#[derive(Debug, Clone, Copy)]
+enum Requests {
+    /// Unsigned ones: what metrics call them, and the methods that there are.
+    Unsigned(&'static str, &'static str),
+    /// Signed ones that read, and what may name who signs them: that differs by what is read (SPEC.md 5.5).
+    Read(&'static [Identification]),
+    /// Signed ones of an operation, which itself knows what may name who signs them (SPEC.md 5.4).
+    Signed(Operation),
 }
+
+/// A row of the table.
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    path: &'static str,
+    requests: Requests,
+    least_profile: ProfileName,
+}
+
+/// Makes [`Route`] of the table, with the way from a path to a route and back.
+macro_rules! resources {
+    (@text $id:ident) => { String };
+    ($($name:ident $(($id:ident))?, $path:literal, $requests:expr, $least_profile:expr;)*) => {
+        /// A resource of the bank. Ids are taken from the path as they stand; whether they exist is the store's business.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum Route {
+            $(#[doc = concat!("`", $path, "`")] $name $((resources!(@text $id)))?,)*
+        }
+
+        /// What a path names, if it has that form and this id.
+        type Named = fn(id: String) -> Route;
+
+        const NAMED: &[(&str, Named)] =
+            &[$(($path, |_id| Route::$name $(({ let $id = _id; $id }))?)),*];
+
+        impl Route {
+            fn row(&self) -> Row {
+                let (path, requests, least_profile) = match self {
+                    $(Self::$name { .. } => ($path, $requests, $least_profile),)*
+                };
+                Row { path, requests, least_profile }
+            }
+
+            /// The id in the path, of a resource that there are several of.
+            pub fn id(&self) -> Option<&str> {
+                match self {
+                    $(Self::$name $(($id))? => None $(.or(Some($id.as_str())))?,)*
+                }
+            }
+        }
+    };
+}
+
+resources! {
+    // Resource         path below the base         requests                              least profile
+    Directory,          "directory",                Unsigned("directory", "GET"),         Core;
+    NewNonce,           "new-nonce",                Unsigned("newNonce", "HEAD, GET"),    Core;
+    RenewalInfo(id),    "renewal-info/{certID}",    Unsigned("renewalInfo", "GET"),       Core;
+    NewSession,         "new-session",              Signed(Operation::NewSession),        Core;
+    Session(id),        "session/{id}",             Read(&[Session]),                     Core;
+    Defer(id),          "session/{id}/defer",       Signed(Operation::Defer),             Core;
+    Logoff(id),         "session/{id}/logoff",      Signed(Operation::Logoff),            Core;
+    Contract(id),       "contract/{id}",            Read(&[Session]),                     Core;
+    NewOrder,           "new-order",                Signed(Operation::NewOrder),          Core;
+    Order(id),          "order/{id}",               Read(&[Session, Key]),                Core;
+    FindOrder,          "find-order",               Signed(Operation::FindOrder),         Core;
+    Cancel(id),         "order/{id}/cancel",        Signed(Operation::Cancel),            Core;
+    Certificate(id),    "order/{id}/certificate",   Read(&[Session, Key, Certificate]),   Core;
+    Confirm(id),        "order/{id}/confirm",       Signed(Operation::Confirm),           Core;
+    Rollback(id),       "order/{id}/rollback",      Signed(Operation::Rollback),          Core;
+    NewReissue,         "new-reissue",              Signed(Operation::NewReissue),        Full;
+    Reissue(id),        "reissue/{id}",             Read(&[Session]),                     Full;
+    CancelReissue(id),  "reissue/{id}/cancel",      Signed(Operation::CancelReissue),     Full;
+    Unlock,             "unlock",                   Signed(Operation::Unlock),            Full;
+    Pin,                "pin",                      Signed(Operation::Pin),               Full;
+    NewEnrollment,      "new-enrollment",           Signed(Operation::NewEnrollment),     Full;
+    RevokeCert,         "revoke-cert",              Signed(Operation::RevokeCert),        Core;
+    Crl(id),            "crl/{issuer}",             Unsigned("crl", "GET"),               Core;
+}
+
+static ROUTER: LazyLock<Router<Named>> = LazyLock::new(|| {
+    let mut router = Router::new();
+    for (path, named) in NAMED {
+        router.insert(*path, *named).expect("no two paths of the table are the same");
+    }
+    router
+});
 
 impl Route {
     /// The resource at `path`, which is below the base and has no leading `/`; `None` if there is none.
     pub fn of(path: &str) -> Option<Self> {
-        let mut segments = path.split('/');
-        let (first, second, third) = (segments.next()?, segments.next(), segments.next());
-        if segments.next().is_some() {
-            return None;
-        }
-        let Some(id) = second else { return Self::singular(first) };
-        if id.is_empty() {
-            return None;
-        }
-        let id = id.to_owned();
-        match (first, third) {
-            ("renewal-info", None) => Some(Self::RenewalInfo(id)),
-            ("crl", None) => Some(Self::Crl(id)),
-            ("session", None) => Some(Self::Session(id)),
-            ("session", Some("logoff")) => Some(Self::Logoff(id)),
-            ("session", Some("defer")) => Some(Self::Defer(id)),
-            ("contract", None) => Some(Self::Contract(id)),
-            ("order", None) => Some(Self::Order(id)),
-            ("order", Some("certificate")) => Some(Self::Certificate(id)),
-            ("order", Some("cancel")) => Some(Self::Cancel(id)),
-            ("order", Some("confirm")) => Some(Self::Confirm(id)),
-            ("order", Some("rollback")) => Some(Self::Rollback(id)),
-            ("reissue", None) => Some(Self::Reissue(id)),
-            ("reissue", Some("cancel")) => Some(Self::CancelReissue(id)),
-            _ => None,
-        }
-    }
-
-    fn singular(name: &str) -> Option<Self> {
-        Some(match name {
-            "directory" => Self::Directory,
-            "new-nonce" => Self::NewNonce,
-            "new-session" => Self::NewSession,
-            "new-order" => Self::NewOrder,
-            "find-order" => Self::FindOrder,
-            "new-reissue" => Self::NewReissue,
-            "unlock" => Self::Unlock,
-            "pin" => Self::Pin,
-            "new-enrollment" => Self::NewEnrollment,
-            "revoke-cert" => Self::RevokeCert,
-            _ => return None,
-        })
+        let found = ROUTER.at(path).ok()?;
+        let id = found.params.iter().next().map_or("", |(_, id)| id);
+        Some((found.value)(id.to_owned()))
     }
 
     /// The path below the base that names this resource; the inverse of [`Route::of`].
     pub fn path(&self) -> String {
-        match self {
-            Self::Directory => "directory".to_owned(),
-            Self::NewNonce => "new-nonce".to_owned(),
-            Self::RenewalInfo(id) => format!("renewal-info/{id}"),
-            Self::Crl(id) => format!("crl/{id}"),
-            Self::NewSession => "new-session".to_owned(),
-            Self::Session(id) => format!("session/{id}"),
-            Self::Logoff(id) => format!("session/{id}/logoff"),
-            Self::Defer(id) => format!("session/{id}/defer"),
-            Self::Contract(id) => format!("contract/{id}"),
-            Self::NewOrder => "new-order".to_owned(),
-            Self::FindOrder => "find-order".to_owned(),
-            Self::Order(id) => format!("order/{id}"),
-            Self::Certificate(id) => format!("order/{id}/certificate"),
-            Self::Cancel(id) => format!("order/{id}/cancel"),
-            Self::Confirm(id) => format!("order/{id}/confirm"),
-            Self::Rollback(id) => format!("order/{id}/rollback"),
-            Self::NewReissue => "new-reissue".to_owned(),
-            Self::Reissue(id) => format!("reissue/{id}"),
-            Self::CancelReissue(id) => format!("reissue/{id}/cancel"),
-            Self::Unlock => "unlock".to_owned(),
-            Self::Pin => "pin".to_owned(),
-            Self::NewEnrollment => "new-enrollment".to_owned(),
-            Self::RevokeCert => "revoke-cert".to_owned(),
-        }
-    }
-
-    /// Whether that header member may name who signs a request to this resource (SPEC.md 5.4, 5.5): reads differ by what
-    /// they read.
-    pub fn is_signed_by(&self, identification: Identification) -> bool {
-        match (self, identification) {
-            (Self::Session(_) | Self::Contract(_) | Self::Reissue(_), identification) => {
-                identification == Identification::Session
-            }
-            (Self::Order(_), identification) => identification != Identification::Certificate,
-            (other, identification) => {
-                other.operation().is_some_and(|operation| operation.allows(identification))
-            }
-        }
-    }
-
-    /// The HTTP methods that the resource has, as `Allow` lists them (HTP-08).
-    pub const fn methods(&self) -> &'static str {
-        match self {
-            Self::NewNonce => "HEAD, GET",
-            Self::Directory | Self::RenewalInfo(_) | Self::Crl(_) => "GET",
-            Self::NewSession
-            | Self::Session(_)
-            | Self::Logoff(_)
-            | Self::Defer(_)
-            | Self::Contract(_)
-            | Self::NewOrder
-            | Self::FindOrder
-            | Self::Order(_)
-            | Self::Certificate(_)
-            | Self::Cancel(_)
-            | Self::Confirm(_)
-            | Self::Rollback(_)
-            | Self::NewReissue
-            | Self::Reissue(_)
-            | Self::CancelReissue(_)
-            | Self::Unlock
-            | Self::Pin
-            | Self::NewEnrollment
-            | Self::RevokeCert => "POST",
-        }
-    }
-
-    /// Whether a bank of profile `core` has no such resource (SPEC.md 15.3).
-    pub const fn is_full_only(&self) -> bool {
-        match self {
-            Self::NewReissue
-            | Self::Reissue(_)
-            | Self::CancelReissue(_)
-            | Self::Unlock
-            | Self::Pin
-            | Self::NewEnrollment => true,
-            Self::Directory
-            | Self::NewNonce
-            | Self::RenewalInfo(_)
-            | Self::Crl(_)
-            | Self::NewSession
-            | Self::Session(_)
-            | Self::Logoff(_)
-            | Self::Defer(_)
-            | Self::Contract(_)
-            | Self::NewOrder
-            | Self::FindOrder
-            | Self::Order(_)
-            | Self::Certificate(_)
-            | Self::Cancel(_)
-            | Self::Confirm(_)
-            | Self::Rollback(_)
-            | Self::RevokeCert => false,
+        let path = self.row().path;
+        match (path.split_once('{'), path.split_once('}'), self.id()) {
+            (Some((before, _)), Some((_, after)), Some(id)) => format!("{before}{id}{after}"),
+            _ => path.to_owned(),
         }
     }
 
     /// The session that this resource belongs to.
     pub fn session(&self) -> Option<&str> {
-        match self {
-            Self::Session(id) | Self::Logoff(id) | Self::Defer(id) => Some(id),
-            _ => None,
+        self.id().filter(|_| self.row().path.starts_with("session/"))
+    }
+
+    /// The HTTP methods that the resource has, as `Allow` lists them (HTP-08).
+    pub fn methods(&self) -> &'static str {
+        match self.row().requests {
+            Unsigned(_, methods) => methods,
+            Read(_) | Signed(_) => "POST",
         }
     }
 
     /// The operation that a signed request to this resource carries, `None` where requests are not signed.
     pub fn operation(&self) -> Option<Operation> {
-        Some(match self {
-            Self::Directory | Self::NewNonce | Self::RenewalInfo(_) | Self::Crl(_) => return None,
-            Self::Session(_)
-            | Self::Contract(_)
-            | Self::Order(_)
-            | Self::Certificate(_)
-            | Self::Reissue(_) => Operation::Read,
-            Self::NewSession => Operation::NewSession,
-            Self::Logoff(_) => Operation::Logoff,
-            Self::Defer(_) => Operation::Defer,
-            Self::NewOrder => Operation::NewOrder,
-            Self::FindOrder => Operation::FindOrder,
-            Self::Cancel(_) => Operation::Cancel,
-            Self::Confirm(_) => Operation::Confirm,
-            Self::Rollback(_) => Operation::Rollback,
-            Self::NewReissue => Operation::NewReissue,
-            Self::CancelReissue(_) => Operation::CancelReissue,
-            Self::Unlock => Operation::Unlock,
-            Self::Pin => Operation::Pin,
-            Self::NewEnrollment => Operation::NewEnrollment,
-            Self::RevokeCert => Operation::RevokeCert,
-        })
+        match self.row().requests {
+            Unsigned(..) => None,
+            Read(_) => Some(Operation::Read),
+            Signed(operation) => Some(operation),
+        }
+    }
+
+    /// Whether that header member may name who signs a request to this resource.
+    pub fn is_signed_by(&self, identification: Identification) -> bool {
+        match self.row().requests {
+            Unsigned(..) => false,
+            Read(readers) => readers.contains(&identification),
+            Signed(operation) => operation.allows(identification),
+        }
+    }
+
+    /// Whether a bank of that profile has such a resource (SPEC.md 15.3).
+    pub fn is_of(&self, profile: ProfileName) -> bool {
+        self.row().least_profile == Core || profile == Full
+    }
+
+    /// What metrics call requests to this resource.
+    pub fn name(&self) -> &'static str {
+        match self.row().requests {
+            Unsigned(name, _) => name,
+            Read(_) => Operation::Read.typ(),
+            Signed(operation) => operation.typ(),
+        }
     }
 }
 
@@ -240,34 +167,20 @@ mod tests {
 
     #[test]
     fn a_route_is_found_again_by_its_path() {
-        let id = "x".to_owned();
-        let routes = [
-            Route::Directory,
-            Route::NewNonce,
-            Route::RenewalInfo(id.clone()),
-            Route::Crl(id.clone()),
-            Route::NewSession,
-            Route::Session(id.clone()),
-            Route::Logoff(id.clone()),
-            Route::Defer(id.clone()),
-            Route::Contract(id.clone()),
-            Route::NewOrder,
-            Route::FindOrder,
-            Route::Order(id.clone()),
-            Route::Certificate(id.clone()),
-            Route::Cancel(id.clone()),
-            Route::Confirm(id.clone()),
-            Route::Rollback(id.clone()),
-            Route::NewReissue,
-            Route::Reissue(id.clone()),
-            Route::CancelReissue(id),
-            Route::Unlock,
-            Route::Pin,
-            Route::NewEnrollment,
-            Route::RevokeCert,
-        ];
-        for route in routes {
+        for (path, named) in NAMED {
+            let route = named("x".to_owned());
+            assert_eq!(route.row().path, *path);
+            assert!(!route.path().contains(['{', '}']), "{}", route.path());
             assert_eq!(Route::of(&route.path()), Some(route));
+        }
+    }
+
+    #[test]
+    fn every_operation_has_a_resource_and_all_but_read_have_one_each() {
+        for operation in Operation::ALL {
+            let routes = NAMED.iter().map(|(_, named)| named("x".to_owned()));
+            let count = routes.filter(|route| route.operation() == Some(operation)).count();
+            assert_eq!(count, if operation == Operation::Read { 5 } else { 1 }, "{operation}");
         }
     }
 
@@ -282,6 +195,8 @@ mod tests {
             "order/x/y",
             "order/x/cancel/z",
             "directory/",
+            "/directory",
+            "Directory",
         ] {
             assert_eq!(Route::of(path), None, "{path}");
         }

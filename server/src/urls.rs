@@ -22,14 +22,18 @@ impl Urls {
 
     /// The URL of a resource.
     pub fn of(&self, route: &Route) -> Url {
-        let url = format!("{}{}", self.base, route.path());
-        Url::parse(&url).expect("an origin, the base and a route's path are a URL")
+        self.below(&route.path())
     }
 
     /// The URL under which renewal information is asked for, without the certID.
     pub fn renewal_info(&self) -> Url {
-        let url = format!("{}renewal-info", self.base);
-        Url::parse(&url).expect("an origin, the base and a word are a URL")
+        let path = Route::RenewalInfo(String::new()).path();
+        self.below(path.trim_end_matches('/'))
+    }
+
+    fn below(&self, path: &str) -> Url {
+        let url = format!("{}{path}", self.base);
+        Url::parse(&url).expect("an origin, the base and a route's path are a URL")
     }
 
     /// The resource at the path of a request.
@@ -38,9 +42,9 @@ impl Urls {
     }
 
     /// The session that a `kid` names, as the id in its URL.
-    pub fn session<'a>(&self, kid: &'a Url) -> Option<&'a str> {
-        let id = kid.as_str().strip_prefix(&self.base)?.strip_prefix("session/")?;
-        (!id.contains('/')).then_some(id)
+    pub fn session(&self, kid: &Url) -> Option<String> {
+        let route = Route::of(kid.as_str().strip_prefix(&self.base)?)?;
+        if let Route::Session(id) = route { Some(id) } else { None }
     }
 }
 
@@ -52,7 +56,7 @@ mod tests {
     fn a_kid_names_a_session_of_this_bank_only() {
         let urls = Urls::new(&Origin::parse("https://bank.example").expect("an origin"));
         let kid = urls.of(&Route::Session("abc".to_owned()));
-        assert_eq!(urls.session(&kid), Some("abc"));
+        assert_eq!(urls.session(&kid).as_deref(), Some("abc"));
         for foreign in [
             "https://other.example/koshin/session/abc",
             "https://bank.example/koshin/session/abc/logoff",

@@ -6,7 +6,7 @@ use crate::bank::Bank;
 use crate::error::Error;
 use crate::reply::Reply;
 use crate::request::Authenticated;
-use crate::route::Route;
+use crate::store::id::ContractId;
 use crate::store::row::{ActiveSession, Purpose, Role};
 use crate::wire;
 
@@ -15,8 +15,7 @@ pub async fn read(bank: &Bank, request: Authenticated<ActiveSession>) -> Result<
     let request = request.with_purpose(Purpose::Renewal)?;
     request.no_payload()?;
     let holder = &request.principal().holder;
-    let own = matches!(request.route(), Route::Contract(id) if *id == holder.subject.contract.to_string());
-    if !own {
+    if request.id::<ContractId>()? != holder.subject.contract {
         return Err(Error::NotFound);
     }
     let only = match holder.subject.role {

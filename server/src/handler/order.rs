@@ -15,7 +15,6 @@ use crate::error::Error;
 use crate::issue::{self, Applicant};
 use crate::reply::Reply;
 use crate::request::{Authenticated, Reader};
-use crate::route::Route;
 use crate::store::change::{Confirm as ConfirmChange, PlaceOrder, Undo};
 use crate::store::id::OrderId;
 use crate::store::row::{ActiveSession, Holder, OrderRow, Origin, Purpose, Role, SubjectRow};
@@ -139,10 +138,7 @@ pub(super) async fn readable(
     bank: &Bank,
     request: &Authenticated<Reader>,
 ) -> Result<OrderRow, Error> {
-    let (Route::Order(id) | Route::Certificate(id)) = request.route() else {
-        return Err(Error::NotFound);
-    };
-    let order = named(bank, id).await?;
+    let order = bank.store.order(request.id()?).await?.ok_or(Error::NotFound)?;
     let may = match request.principal() {
         Reader::Key(key) => order.key == *key,
         Reader::Certificate(holder) => holder.certificate.order == Some(order.id),
@@ -166,11 +162,6 @@ async fn may_read(bank: &Bank, session: &ActiveSession, order: &OrderRow) -> Res
     Ok(subject.is_some_and(|subject| subject.role == Role::User))
 }
 
-async fn named(bank: &Bank, id: &str) -> Result<OrderRow, Error> {
-    let id: OrderId = id.parse().map_err(|_| Error::NotFound)?;
-    bank.store.order(id).await?.ok_or(Error::NotFound)
-}
-
 /// Cancels an open order.
 pub async fn cancel(
     bank: &Bank,
@@ -179,9 +170,7 @@ pub async fn cancel(
 ) -> Result<Reply, Error> {
     let request = request.with_purpose(Purpose::Renewal)?;
     let Cancel { key } = request.payload()?;
-    let Route::Cancel(id) = request.route() else { return Err(Error::NotFound) };
-    let order = id.parse().map_err(|_| Error::NotFound)?;
-    let undo = Undo { session: request.principal().id, order, key };
+    let undo = Undo { session: request.principal().id, order: request.id()?, key };
     let order = bank.store.cancel_order(undo, request.now()).await?;
     bank.metrics.order_transition("open", "canceled");
     answer(bank, StatusCode::OK, &order, language, request.now())
@@ -194,8 +183,7 @@ pub async fn confirm(
     language: Language,
 ) -> Result<Reply, Error> {
     let (holder, now) = (request.principal(), request.now());
-    let Route::Confirm(id) = request.route() else { return Err(Error::NotFound) };
-    let named: Option<OrderId> = id.parse().ok();
+    let named: Option<OrderId> = request.id().ok();
     // The order's own certificate is judged by the order's state first, in the store (SPEC.md 7.13).
     if holder.certificate.order.is_none() || holder.certificate.order != named {
         admit_other(holder, now)?;
@@ -228,9 +216,7 @@ pub async fn roll_back(
 ) -> Result<Reply, Error> {
     let request = request.with_purpose(Purpose::Recovery)?;
     let Rollback { key } = request.payload()?;
-    let Route::Rollback(id) = request.route() else { return Err(Error::NotFound) };
-    let order = id.parse().map_err(|_| Error::NotFound)?;
-    let undo = Undo { session: request.principal().id, order, key };
+    let undo = Undo { session: request.principal().id, order: request.id()?, key };
     let order = bank.store.roll_back(undo, request.now()).await?;
     bank.metrics.order_transition("completed", "rolledBack");
     answer(bank, StatusCode::OK, &order, language, request.now())

@@ -80,11 +80,7 @@ pub async fn cancel(bank: &Bank, request: Authenticated<ActiveSession>) -> Resul
 
 /// A reissue of a user of the administrator's own contract.
 async fn own(bank: &Bank, request: &Authenticated<ActiveSession>) -> Result<ReissueRow, Error> {
-    let (Route::Reissue(id) | Route::CancelReissue(id)) = request.route() else {
-        return Err(Error::NotFound);
-    };
-    let id: ReissueId = id.parse().map_err(|_| Error::NotFound)?;
-    let row = bank.store.reissue(id).await?.ok_or(Error::NotFound)?;
+    let row = bank.store.reissue(request.id()?).await?.ok_or(Error::NotFound)?;
     let contract = request.principal().holder.subject.contract;
     if row.contract == contract && row.role == Role::User { Ok(row) } else { Err(Error::NotFound) }
 }

@@ -1,5 +1,7 @@
 //! A request whose signature was verified, with whoever signed it.
 
+use std::str::FromStr;
+
 use koshin_protocol::jwk::{PublicKey, Thumbprint};
 use koshin_protocol::jws::Verified;
 use koshin_protocol::time::Time;
@@ -29,9 +31,9 @@ pub enum Reader {
 }
 
 impl<P> Authenticated<P> {
-    /// The resource that it is for.
-    pub const fn route(&self) -> &Route {
-        &self.route
+    /// The id in the path of the resource, or `notFound` where that is no id.
+    pub fn id<I: FromStr>(&self) -> Result<I, Error> {
+        self.route.id().and_then(|id| id.parse().ok()).ok_or(Error::NotFound)
     }
 
     /// Who signed it.

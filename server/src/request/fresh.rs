@@ -61,7 +61,7 @@ impl Fresh {
         count(bank, session.holder.certificate.fingerprint)?;
         let authenticated = Authenticated { route: self.route, verified, principal: session, now };
         // A session's resources are its own alone (AUT-02).
-        if authenticated.route().session().is_some_and(|own| own != id.to_string()) {
+        if authenticated.route.session().is_some_and(|own| own != id.to_string()) {
             return Err(Error::SessionEnded);
         }
         let holder = &authenticated.principal().holder;
