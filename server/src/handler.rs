@@ -12,51 +12,58 @@ pub mod renewal_info;
 pub mod revocation;
 pub mod session;
 
-use http::HeaderMap;
+use http::{Method, Request, StatusCode};
+use hyper::body::Bytes;
 use koshin_protocol::problem::Language;
 
 use crate::bank::Bank;
 use crate::error::Error;
 use crate::reply::Reply;
-use crate::request::Fresh;
+use crate::request::Parsed;
 use crate::route::Route;
 
-/// Hands a signed request to the handler of its resource.
-pub async fn signed(
+/// Has a request answered by the handler of its resource.
+pub async fn answer(
     bank: &Bank,
-    request: Fresh,
-    headers: &HeaderMap,
+    route: &Route,
+    request: &Request<Bytes>,
     language: Language,
 ) -> Result<Reply, Error> {
-    match request.route() {
-        Route::NewSession => session::create(bank, request.by_certificate(bank).await?).await,
-        Route::Session(_) => session::read(bank, &request.by_session(bank).await?),
-        Route::Logoff(_) => session::log_off(bank, request.by_session(bank).await?).await,
-        Route::Defer(_) => session::defer(bank, request.by_session(bank).await?).await,
-        Route::Contract(_) => contract::read(bank, request.by_session(bank).await?).await,
-        Route::NewOrder => order::create(bank, request.by_session(bank).await?, language).await,
-        Route::FindOrder => order::find(bank, &request.by_key(bank)?, language).await,
-        Route::Order(_) => order::read(bank, &request.by_reader(bank).await?, language).await,
+    let (method, headers) = (request.method(), request.headers());
+    if !route.has(method) {
+        return Err(Error::Method { allowed: route.methods() });
+    }
+    let fresh = || Parsed::of(route, request, bank)?.spend_nonce(bank);
+    match route {
+        Route::Directory => directory::get(bank),
+        Route::NewNonce if method == Method::HEAD => Ok(Reply::empty(StatusCode::OK)),
+        Route::NewNonce => Ok(Reply::empty(StatusCode::NO_CONTENT)),
+        Route::RenewalInfo(certificate) => renewal_info::get(bank, certificate, headers).await,
+        Route::NewSession => session::create(bank, fresh()?.by_certificate(bank).await?).await,
+        Route::Session(_) => session::read(bank, &fresh()?.by_session(bank).await?),
+        Route::Defer(_) => session::defer(bank, fresh()?.by_session(bank).await?).await,
+        Route::Logoff(_) => session::log_off(bank, fresh()?.by_session(bank).await?).await,
+        Route::Contract(_) => contract::read(bank, fresh()?.by_session(bank).await?).await,
+        Route::NewOrder => order::create(bank, fresh()?.by_session(bank).await?, language).await,
+        Route::Order(_) => order::read(bank, &fresh()?.by_reader(bank).await?, language).await,
+        Route::FindOrder => order::find(bank, &fresh()?.by_key(bank)?, language).await,
+        Route::Cancel(_) => order::cancel(bank, fresh()?.by_session(bank).await?, language).await,
         Route::Certificate(_) => {
-            certificate::read(bank, &request.by_reader(bank).await?, headers).await
+            certificate::read(bank, &fresh()?.by_reader(bank).await?, headers).await
         }
-        Route::Cancel(_) => order::cancel(bank, request.by_session(bank).await?, language).await,
         Route::Confirm(_) => {
-            order::confirm(bank, &request.by_certificate(bank).await?, language).await
+            order::confirm(bank, &fresh()?.by_certificate(bank).await?, language).await
         }
         Route::Rollback(_) => {
-            order::roll_back(bank, request.by_session(bank).await?, language).await
+            order::roll_back(bank, fresh()?.by_session(bank).await?, language).await
         }
-        Route::NewReissue => reissue::create(bank, request.by_session(bank).await?).await,
-        Route::Reissue(_) => reissue::read(bank, request.by_session(bank).await?).await,
-        Route::CancelReissue(_) => reissue::cancel(bank, request.by_session(bank).await?).await,
-        Route::Unlock => pin::unlock(bank, request.by_session(bank).await?).await,
-        Route::Pin => pin::change(bank, request.by_session(bank).await?).await,
-        Route::NewEnrollment => enrollment::create(bank, &request.by_key(bank)?, language).await,
-        Route::RevokeCert => revocation::create(bank, request).await,
-        // `Parsed::of` lets only routes with an operation through.
-        Route::Directory | Route::NewNonce | Route::RenewalInfo(_) | Route::Crl(_) => {
-            Err(Error::Method { allowed: request.route().methods() })
-        }
+        Route::NewReissue => reissue::create(bank, fresh()?.by_session(bank).await?).await,
+        Route::Reissue(_) => reissue::read(bank, fresh()?.by_session(bank).await?).await,
+        Route::CancelReissue(_) => reissue::cancel(bank, fresh()?.by_session(bank).await?).await,
+        Route::Unlock => pin::unlock(bank, fresh()?.by_session(bank).await?).await,
+        Route::Pin => pin::change(bank, fresh()?.by_session(bank).await?).await,
+        Route::NewEnrollment => enrollment::create(bank, &fresh()?.by_key(bank)?, language).await,
+        Route::RevokeCert => revocation::create(bank, fresh()?).await,
+        Route::Crl(issuer) => crl::get(bank, issuer).await,
     }
 }

@@ -7,7 +7,7 @@
 //! | the second factor | [`pin`] |
 //! | certificates and CRLs | [`ca`] |
 //! | the edge to the network | [`http`] |
-//! | a request's way | [`bank`], [`route`], [`request`], [`handler`], [`reply`], [`error`] |
+//! | a request's way | [`service`], [`route`], [`request`], [`handler`], [`bank`], [`reply`], [`error`] |
 //! | certificates and CRLs on their way out | [`issue`], [`publish`] |
 //! | a new bank, and a running one | [`init`], [`start`], [`background`], [`operator`] |
 //! | watching and testing | [`watch`], [`mischief`], [`provision`] |
@@ -37,6 +37,7 @@ pub mod urls;
 pub mod request;
 
 pub mod handler;
+pub mod service;
 
 pub mod issue;
 pub mod publish;

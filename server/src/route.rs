@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use http::Method;
 use koshin_protocol::directory::ProfileName;
 use koshin_protocol::operation::{Identification, Operation};
 use matchit::Router;
@@ -126,6 +127,11 @@ impl Route {
             Unsigned(_, methods) => methods,
             Read(_) | Signed(_) => "POST",
         }
+    }
+
+    /// Whether the resource has this HTTP method.
+    pub fn has(&self, method: &Method) -> bool {
+        self.methods().split(", ").any(|listed| listed == method.as_str())
     }
 
     /// The operation that a signed request to this resource carries, `None` where requests are not signed.

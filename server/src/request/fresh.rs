@@ -22,11 +22,6 @@ pub struct Fresh {
 }
 
 impl Fresh {
-    /// The resource that it is for.
-    pub const fn route(&self) -> &Route {
-        &self.route
-    }
-
     /// How its signer is named.
     pub const fn by(&self) -> &By {
         self.jws.by()

@@ -1,7 +1,7 @@
 //! Stages `http`, `jws`, `operation` and `key`: the form is right, and nothing is trusted yet.
 
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method, Request};
+use http::{HeaderValue, Request};
 use hyper::body::Bytes;
 use koshin_protocol::jws;
 
@@ -20,15 +20,15 @@ pub struct Parsed {
 }
 
 impl Parsed {
-    /// Reads the request that came for `route`.
-    pub fn of(route: Route, request: &Request<Bytes>, bank: &Bank) -> Result<Self, Error> {
-        let (Some(operation), &Method::POST) = (route.operation(), request.method()) else {
+    /// Reads the request that came for `route`, by a method that it has.
+    pub fn of(route: &Route, request: &Request<Bytes>, bank: &Bank) -> Result<Self, Error> {
+        let Some(operation) = route.operation() else {
             return Err(Error::Method { allowed: route.methods() });
         };
         if !is_signed_request(request.headers().get(CONTENT_TYPE)) {
             return Err(Error::MediaType);
         }
-        let url = bank.urls.of(&route);
+        let url = bank.urls.of(route);
         let resource = jws::Resource { operation, url: &url };
         let jws = jws::Parsed::for_resource(request.body(), resource)?;
         if !route.is_signed_by(jws.by().identification()) {
@@ -37,7 +37,7 @@ impl Parsed {
         if !bank.policy.algorithms.contains(&jws.algorithm()) {
             return Err(Error::Algorithm);
         }
-        Ok(Self { route, jws })
+        Ok(Self { route: route.clone(), jws })
     }
 
     /// Stage `nonce`: spends it, whatever becomes of the request.
