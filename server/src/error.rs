@@ -15,7 +15,6 @@ use crate::pin::PinError;
 use crate::policy::Policy;
 use crate::reply::Reply;
 use crate::route::Route;
-use crate::store::row::Holder;
 use crate::store::{Failure, Refused, StoreError};
 use crate::urls::Urls;
 
@@ -403,27 +402,6 @@ impl From<Failure> for Error {
 impl From<PinError> for Error {
     fn from(error: PinError) -> Self {
         Self::Pin(error)
-    }
-}
-
-impl Holder {
-    /// The refusal of a request that this certificate signed, with what its token tells.
-    pub fn refused(&self, token: Token, now: Time) -> Error {
-        let role = self.subject.role;
-        match token {
-            Token::CertificateRevoked => {
-                Refused::CertificateRevoked { role, predecessor: self.predecessor_at(now) }.into()
-            }
-            Token::CertificateSuperseded => {
-                Refused::CertificateSuperseded { successor: self.successor.clone() }.into()
-            }
-            Token::CertificateExpired => Refused::CertificateExpired { role }.into(),
-            Token::CertificateNotYetValid => {
-                Refused::CertificateNotYetValid { not_before: self.certificate.not_before }.into()
-            }
-            Token::NotSuperseded => Refused::NotSuperseded.into(),
-            token => Error::OrderState(token),
-        }
     }
 }
 

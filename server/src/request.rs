@@ -4,6 +4,7 @@
 //! Each step consumes the one before and has no other constructor, so that a handler, which takes an
 //! [`Authenticated`], cannot be called with less.
 
+mod admission;
 mod authenticated;
 mod fresh;
 mod parsed;

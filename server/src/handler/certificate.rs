@@ -23,12 +23,7 @@ pub async fn read(
     headers: &HeaderMap,
 ) -> Result<Reply, Error> {
     if let Reader::Certificate(holder) = request.principal() {
-        let (certificate, now) = (&holder.certificate, request.now());
-        let admitted = certificate.state.admits(Use::Fetch, certificate.validity(now));
-        admitted.map_err(|token| holder.refused(token, now))?;
-        if holder.subject.disabled {
-            return Err(Error::SubjectDisabled);
-        }
+        holder.admits(Use::Fetch, request.now())?;
     }
     request.no_payload()?;
     let row = order::readable(bank, request).await?;

@@ -186,7 +186,7 @@ pub async fn confirm(
     let named: Option<OrderId> = request.id().ok();
     // The order's own certificate is judged by the order's state first, in the store (SPEC.md 7.13).
     if holder.certificate.order.is_none() || holder.certificate.order != named {
-        admit_other(holder, now)?;
+        holder.admits(Use::Confirm, now)?;
     }
     let payload: Confirm = request.payload()?;
     let change = ConfirmChange {
@@ -198,14 +198,6 @@ pub async fn confirm(
     let order = bank.store.confirm_order(change, now).await?;
     bank.metrics.order_transition("valid", "completed");
     answer(bank, StatusCode::OK, &order, language, now)
-}
-
-/// Stage `signer` for a certificate that is not the order's.
-fn admit_other(holder: &Holder, now: Time) -> Result<(), Error> {
-    let certificate = &holder.certificate;
-    let admitted = certificate.state.admits(Use::Confirm, certificate.validity(now));
-    admitted.map_err(|token| holder.refused(token, now))?;
-    if holder.subject.disabled { Err(Error::SubjectDisabled) } else { Ok(()) }
 }
 
 /// Takes a completed renewal back.

@@ -24,12 +24,8 @@ pub async fn create(bank: &Bank, request: Fresh) -> Result<Reply, Error> {
 
 async fn itself(bank: &Bank, request: &Authenticated<Holder>) -> Result<Reply, Error> {
     let (holder, now) = (request.principal(), request.now());
+    holder.admits(Use::RevokeItself, now)?;
     let certificate = &holder.certificate;
-    let admitted = certificate.state.admits(Use::RevokeItself, certificate.validity(now));
-    admitted.map_err(|token| holder.refused(token, now))?;
-    if holder.subject.disabled {
-        return Err(Error::SubjectDisabled);
-    }
     let payload: RevokeCert = request.payload()?;
     if payload.cert_id != certificate.cert_id || payload.include_successors {
         return Err(Error::NotAuthorized);

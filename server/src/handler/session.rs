@@ -65,14 +65,11 @@ struct Declared {
 
 /// Stage `signer`: only for a recovery may the certificate be superseded.
 fn admit(holder: &Holder, purpose: Purpose, now: Time) -> Result<(), Error> {
-    let certificate = &holder.certificate;
-    let wanted = match (purpose, certificate.state) {
+    let wanted = match (purpose, holder.certificate.state) {
         (Purpose::Recovery, Certificate::Superseded) => Use::RecoveryLogon,
         (Purpose::Renewal | Purpose::Recovery, _) => Use::Logon,
     };
-    let admitted = certificate.state.admits(wanted, certificate.validity(now));
-    admitted.map_err(|token| holder.refused(token, now))?;
-    if holder.subject.disabled { Err(Error::SubjectDisabled) } else { Ok(()) }
+    holder.admits(wanted, now)
 }
 
 /// The first checks of a recovery in stage `state` (SPEC.md 7.4): the store makes them again when it logs on.
@@ -81,7 +78,8 @@ fn may_recover(bank: &Bank, holder: &Holder, now: Time) -> Result<(), Error> {
         (Certificate::Superseded, Some(rollback)) => rollback,
         // An import superseded it: there is no order to roll back.
         (Certificate::Superseded, None) => {
-            return Err(holder.refused(Token::CertificateSuperseded, now));
+            let successor = holder.successor.clone();
+            return Err(Refused::CertificateSuperseded { successor }.into());
         }
         (Certificate::Unconfirmed | Certificate::Current | Certificate::Revoked, _) => {
             return Err(Refused::NotSuperseded.into());
