@@ -19,7 +19,7 @@ use koshin_protocol::problem::Language;
 use crate::bank::Bank;
 use crate::error::Error;
 use crate::reply::Reply;
-use crate::request::Parsed;
+use crate::request::{Arrival, Parsed};
 use crate::route::Route;
 
 /// Has a request answered by the handler of its resource.
@@ -33,7 +33,10 @@ pub async fn answer(
     if !route.has(method) {
         return Err(Error::Method { allowed: route.methods() });
     }
-    let fresh = || Parsed::of(route, request, bank)?.spend_nonce(bank);
+    let fresh = || {
+        let arrival = Arrival { route: route.clone(), now: bank.clock.now(), language };
+        Parsed::of(arrival, request, bank)?.spend_nonce(bank)
+    };
     match route {
         Route::Directory => directory::get(bank),
         Route::NewNonce if method == Method::HEAD => Ok(Reply::empty(StatusCode::OK)),
@@ -44,25 +47,21 @@ pub async fn answer(
         Route::Defer(_) => session::defer(bank, fresh()?.by_session(bank).await?).await,
         Route::Logoff(_) => session::log_off(bank, fresh()?.by_session(bank).await?).await,
         Route::Contract(_) => contract::read(bank, fresh()?.by_session(bank).await?).await,
-        Route::NewOrder => order::create(bank, fresh()?.by_session(bank).await?, language).await,
-        Route::Order(_) => order::read(bank, &fresh()?.by_reader(bank).await?, language).await,
-        Route::FindOrder => order::find(bank, &fresh()?.by_key(bank)?, language).await,
-        Route::Cancel(_) => order::cancel(bank, fresh()?.by_session(bank).await?, language).await,
+        Route::NewOrder => order::create(bank, fresh()?.by_session(bank).await?).await,
+        Route::Order(_) => order::read(bank, &fresh()?.by_reader(bank).await?).await,
+        Route::FindOrder => order::find(bank, &fresh()?.by_key(bank)?).await,
+        Route::Cancel(_) => order::cancel(bank, fresh()?.by_session(bank).await?).await,
         Route::Certificate(_) => {
             certificate::read(bank, &fresh()?.by_reader(bank).await?, headers).await
         }
-        Route::Confirm(_) => {
-            order::confirm(bank, &fresh()?.by_certificate(bank).await?, language).await
-        }
-        Route::Rollback(_) => {
-            order::roll_back(bank, fresh()?.by_session(bank).await?, language).await
-        }
+        Route::Confirm(_) => order::confirm(bank, &fresh()?.by_certificate(bank).await?).await,
+        Route::Rollback(_) => order::roll_back(bank, fresh()?.by_session(bank).await?).await,
         Route::NewReissue => reissue::create(bank, fresh()?.by_session(bank).await?).await,
         Route::Reissue(_) => reissue::read(bank, fresh()?.by_session(bank).await?).await,
         Route::CancelReissue(_) => reissue::cancel(bank, fresh()?.by_session(bank).await?).await,
         Route::Unlock => pin::unlock(bank, fresh()?.by_session(bank).await?).await,
         Route::Pin => pin::change(bank, fresh()?.by_session(bank).await?).await,
-        Route::NewEnrollment => enrollment::create(bank, &fresh()?.by_key(bank)?, language).await,
+        Route::NewEnrollment => enrollment::create(bank, &fresh()?.by_key(bank)?).await,
         Route::RevokeCert => revocation::create(bank, fresh()?).await,
         Route::Crl(issuer) => crl::get(bank, issuer).await,
     }

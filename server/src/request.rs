@@ -12,4 +12,4 @@ mod parsed;
 pub use authenticated::{Authenticated, Reader};
 pub use fresh::Fresh;
 pub(crate) use fresh::key_of;
-pub use parsed::Parsed;
+pub use parsed::{Arrival, Parsed};

@@ -5,7 +5,6 @@ use koshin_protocol::enrollment::NewEnrollment;
 use koshin_protocol::json;
 use koshin_protocol::jwk::{PublicKey, Thumbprint};
 use koshin_protocol::jws::JwsError;
-use koshin_protocol::problem::Language;
 use koshin_protocol::state::reissue::Status;
 
 use super::pin::settle;
@@ -22,11 +21,7 @@ use crate::store::id::{OrderId, ReissueId};
 use crate::store::row::{Origin, ReissueRow};
 
 /// Redeems a code; the same key again finds the order that it made.
-pub async fn create(
-    bank: &Bank,
-    request: &Authenticated<Thumbprint>,
-    language: Language,
-) -> Result<Reply, Error> {
+pub async fn create(bank: &Bank, request: &Authenticated<Thumbprint>) -> Result<Reply, Error> {
     let payload: NewEnrollment = request.payload()?;
     let now = request.now();
     let reissue = bound(bank, request, &payload).await?;
@@ -34,7 +29,7 @@ pub async fn create(
     if let Some(order) = bank.store.order_by_key(key).await?
         && matches!(order.origin, Origin::Enrollment { reissue: own } if own == reissue.id)
     {
-        return order::placed_answer(bank, Placed { order, created: false }, language, now).await;
+        return order::placed_answer(bank, request, Placed { order, created: false }).await;
     }
     let enroll = |key_store: String, csr: Vec<u8>, pin: PinCheck| Enroll {
         reissue: reissue.id,
@@ -50,7 +45,7 @@ pub async fn create(
         // The store knows which refusal it is; it comes before everything that follows here.
         let refused = enroll(payload.key_store.to_string(), Vec::new(), PinCheck::NotAsked);
         let placed = bank.store.enroll(refused, now).await?;
-        return order::placed_answer(bank, placed, language, now).await;
+        return order::placed_answer(bank, request, placed).await;
     }
     session::environment(bank, &payload.environment)?;
     let subject = bank.store.subject(reissue.subject).await?.ok_or(Error::EnrollmentRefused)?;
@@ -72,7 +67,7 @@ pub async fn create(
         Ok(bank.store.enroll(enroll, now).await?)
     };
     let placed = settle(bank, &subject, &pin, now, placed.await).await?;
-    order::placed_answer(bank, placed, language, now).await
+    order::placed_answer(bank, request, placed).await
 }
 
 /// The reissue whose code the binding proves. A wrong code and an unknown reissue are told the same.

@@ -4,10 +4,9 @@ use http::StatusCode;
 use koshin_protocol::csr::{Csr, CsrError};
 use koshin_protocol::empty::Empty;
 use koshin_protocol::order::{Cancel, Confirm, NewOrder, Rollback};
-use koshin_protocol::problem::{Language, Token};
+use koshin_protocol::problem::Token;
 use koshin_protocol::state::certificate::Use;
 use koshin_protocol::state::order::{Finality, Status};
-use koshin_protocol::time::Time;
 
 use crate::bank::Bank;
 use crate::ca::Basis;
@@ -15,18 +14,14 @@ use crate::error::Error;
 use crate::issue::{self, Applicant};
 use crate::reply::Reply;
 use crate::request::{Authenticated, Reader};
-use crate::store::change::{Confirm as ConfirmChange, PlaceOrder, Undo};
+use crate::store::change::{Confirm as ConfirmChange, PlaceOrder, Placed, Undo};
 use crate::store::id::OrderId;
 use crate::store::row::{ActiveSession, Holder, OrderRow, Origin, Purpose, Role, SubjectRow};
 use crate::store::{OrderRefused, Refused};
 use crate::wire;
 
 /// Orders a renewal; the same key again finds the order that it made (ORD-02).
-pub async fn create(
-    bank: &Bank,
-    request: Authenticated<ActiveSession>,
-    language: Language,
-) -> Result<Reply, Error> {
+pub async fn create(bank: &Bank, request: Authenticated<ActiveSession>) -> Result<Reply, Error> {
     let request = request.with_purpose(Purpose::Renewal)?;
     let (session, now) = (request.principal(), request.now());
     let holder = &session.holder;
@@ -37,7 +32,7 @@ pub async fn create(
         && order.subject == holder.subject.id
         && matches!(&order.origin, Origin::Renewal { replaces, .. } if *replaces == payload.replaces)
     {
-        return answer(bank, StatusCode::OK, &order, language, now);
+        return answer(bank, &request, StatusCode::OK, &order);
     }
     if payload.replaces != holder.certificate.cert_id {
         return Err(Error::from(Refused::ReplacesMismatch));
@@ -64,27 +59,26 @@ pub async fn create(
         issued,
     };
     let placed = bank.store.place_order(place, now).await?;
-    placed_answer(bank, placed, language, now).await
+    placed_answer(bank, &request, placed).await
 }
 
 /// Answers a new order or the one that was there; one that is still `processing` is handed to the CA.
-pub(super) async fn placed_answer(
+pub(super) async fn placed_answer<P>(
     bank: &Bank,
-    placed: crate::store::change::Placed,
-    language: Language,
-    now: Time,
+    request: &Authenticated<P>,
+    placed: Placed,
 ) -> Result<Reply, Error> {
     let mut order = placed.order;
     if placed.created {
         bank.metrics.order_transition("none", order.state.status().as_str());
         match order.state.status() {
             Status::Valid => bank.metrics.certificate_issued(),
-            Status::Processing => order = issue::try_now(bank, order, now).await,
+            Status::Processing => order = issue::try_now(bank, order, request.now()).await,
             Status::Completed | Status::Canceled | Status::Invalid | Status::RolledBack => {}
         }
     }
     let status = if placed.created { StatusCode::CREATED } else { StatusCode::OK };
-    answer(bank, status, &order, language, now)
+    answer(bank, request, status, &order)
 }
 
 /// The CSR, proved by its own key.
@@ -110,23 +104,18 @@ pub(super) fn key_store(bank: &Bank, name: &str) -> Result<(), Error> {
 pub async fn find(
     bank: &Bank,
     request: &Authenticated<koshin_protocol::jwk::Thumbprint>,
-    language: Language,
 ) -> Result<Reply, Error> {
     let Empty {} = request.payload()?;
     let order = bank.store.order_by_key(*request.principal()).await?.ok_or(Error::OrderUnknown)?;
-    answer(bank, StatusCode::OK, &order, language, request.now())
+    answer(bank, request, StatusCode::OK, &order)
 }
 
 /// The order as it is now.
-pub async fn read(
-    bank: &Bank,
-    request: &Authenticated<Reader>,
-    language: Language,
-) -> Result<Reply, Error> {
+pub async fn read(bank: &Bank, request: &Authenticated<Reader>) -> Result<Reply, Error> {
     request.no_payload()?;
     let order = readable(bank, request).await?;
     let mut reply =
-        Reply::json(StatusCode::OK, &wire::order(bank, &order, language, request.now())?);
+        Reply::json(StatusCode::OK, &wire::order(bank, &order, request.language(), request.now())?);
     if order.state.status() == Status::Processing {
         reply.retry_after(issue::RETRY_AFTER);
     }
@@ -163,25 +152,17 @@ async fn may_read(bank: &Bank, session: &ActiveSession, order: &OrderRow) -> Res
 }
 
 /// Cancels an open order.
-pub async fn cancel(
-    bank: &Bank,
-    request: Authenticated<ActiveSession>,
-    language: Language,
-) -> Result<Reply, Error> {
+pub async fn cancel(bank: &Bank, request: Authenticated<ActiveSession>) -> Result<Reply, Error> {
     let request = request.with_purpose(Purpose::Renewal)?;
     let Cancel { key } = request.payload()?;
     let undo = Undo { session: request.principal().id, order: request.id()?, key };
     let order = bank.store.cancel_order(undo, request.now()).await?;
     bank.metrics.order_transition("open", "canceled");
-    answer(bank, StatusCode::OK, &order, language, request.now())
+    answer(bank, &request, StatusCode::OK, &order)
 }
 
 /// Completes an order, on the word of the new key.
-pub async fn confirm(
-    bank: &Bank,
-    request: &Authenticated<Holder>,
-    language: Language,
-) -> Result<Reply, Error> {
+pub async fn confirm(bank: &Bank, request: &Authenticated<Holder>) -> Result<Reply, Error> {
     let (holder, now) = (request.principal(), request.now());
     let named: Option<OrderId> = request.id().ok();
     // The order's own certificate is judged by the order's state first, in the store (SPEC.md 7.13).
@@ -197,21 +178,17 @@ pub async fn confirm(
     };
     let order = bank.store.confirm_order(change, now).await?;
     bank.metrics.order_transition("valid", "completed");
-    answer(bank, StatusCode::OK, &order, language, now)
+    answer(bank, request, StatusCode::OK, &order)
 }
 
 /// Takes a completed renewal back.
-pub async fn roll_back(
-    bank: &Bank,
-    request: Authenticated<ActiveSession>,
-    language: Language,
-) -> Result<Reply, Error> {
+pub async fn roll_back(bank: &Bank, request: Authenticated<ActiveSession>) -> Result<Reply, Error> {
     let request = request.with_purpose(Purpose::Recovery)?;
     let Rollback { key } = request.payload()?;
     let undo = Undo { session: request.principal().id, order: request.id()?, key };
     let order = bank.store.roll_back(undo, request.now()).await?;
     bank.metrics.order_transition("completed", "rolledBack");
-    answer(bank, StatusCode::OK, &order, language, request.now())
+    answer(bank, &request, StatusCode::OK, &order)
 }
 
 /// The token with which a certificate is refused that the order's status does not have (CER-03).
@@ -232,14 +209,13 @@ pub(super) fn refusal_of(status: Status, order: &OrderRow) -> Error {
     Refused::Order(refused).into()
 }
 
-fn answer(
+fn answer<P>(
     bank: &Bank,
+    request: &Authenticated<P>,
     status: StatusCode,
     order: &OrderRow,
-    language: Language,
-    now: Time,
 ) -> Result<Reply, Error> {
-    let object = wire::order(bank, order, language, now)?;
+    let object = wire::order(bank, order, request.language(), request.now())?;
     let mut reply = Reply::json(status, &object).at(&object.url);
     if order.state.status() == Status::Processing {
         reply.retry_after(issue::RETRY_AFTER);

@@ -4,19 +4,19 @@ use std::str::FromStr;
 
 use koshin_protocol::jwk::{PublicKey, Thumbprint};
 use koshin_protocol::jws::Verified;
+use koshin_protocol::problem::Language;
 use koshin_protocol::time::Time;
 use serde::de::DeserializeOwned;
 
+use super::Arrival;
 use crate::error::Error;
-use crate::route::Route;
 use crate::store::row::{ActiveSession, Holder, Purpose, Role};
 
 /// A request that `P` signed.
 pub struct Authenticated<P> {
-    pub(super) route: Route,
+    pub(super) arrival: Arrival,
     pub(super) verified: Verified,
     pub(super) principal: P,
-    pub(super) now: Time,
 }
 
 /// Who signed a read.
@@ -33,7 +33,7 @@ pub enum Reader {
 impl<P> Authenticated<P> {
     /// The id in the path of the resource, or `notFound` where that is no id.
     pub fn id<I: FromStr>(&self) -> Result<I, Error> {
-        self.route.id().and_then(|id| id.parse().ok()).ok_or(Error::NotFound)
+        self.arrival.route.id().and_then(|id| id.parse().ok()).ok_or(Error::NotFound)
     }
 
     /// Who signed it.
@@ -41,9 +41,14 @@ impl<P> Authenticated<P> {
         &self.principal
     }
 
+    /// In which language it is answered.
+    pub const fn language(&self) -> Language {
+        self.arrival.language
+    }
+
     /// When it came.
     pub const fn now(&self) -> Time {
-        self.now
+        self.arrival.now
     }
 
     /// The key that the request itself carries.
@@ -68,10 +73,9 @@ impl<P> Authenticated<P> {
 
     pub(super) fn map<Q>(self, principal: impl FnOnce(P) -> Q) -> Authenticated<Q> {
         Authenticated {
-            route: self.route,
+            arrival: self.arrival,
             verified: self.verified,
             principal: principal(self.principal),
-            now: self.now,
         }
     }
 }

@@ -5,20 +5,17 @@ use std::time::Instant;
 use koshin_protocol::certificate::Certificate;
 use koshin_protocol::jwk::{PublicKey, Thumbprint};
 use koshin_protocol::jws::{self, By};
-use koshin_protocol::time::Time;
 
-use super::{Authenticated, Reader};
+use super::{Arrival, Authenticated, Reader};
 use crate::bank::Bank;
 use crate::error::Error;
-use crate::route::Route;
 use crate::store::id::{Fingerprint, SessionId};
 use crate::store::row::{ActiveSession, Holder};
 
 /// A request that is no replay. Its signature has not been looked at.
 pub struct Fresh {
-    pub(super) route: Route,
+    pub(super) arrival: Arrival,
     pub(super) jws: jws::Parsed,
-    pub(super) now: Time,
 }
 
 impl Fresh {
@@ -41,7 +38,7 @@ impl Fresh {
         // The request's key is the registry's: the fingerprint is of the whole certificate.
         let verified = self.jws.verify_by_own_key(bank.verifier)?;
         count(bank, fingerprint)?;
-        Ok(Authenticated { route: self.route, verified, principal: holder, now: self.now })
+        Ok(Authenticated { arrival: self.arrival, verified, principal: holder })
     }
 
     /// Stages `signature` and `signer` by `kid`: the session is active and its certificate's key signed.
@@ -49,17 +46,16 @@ impl Fresh {
         let By::Session(kid) = self.jws.by() else { return Err(Error::WrongSigner) };
         let id: Option<SessionId> = bank.urls.session(kid).and_then(|id| id.parse().ok());
         let id = id.ok_or(Error::SessionEnded)?;
-        let now = self.now;
+        let now = self.arrival.now;
         let session = bank.store.session(id, now).await?.ok_or(Error::SessionEnded)?;
         let key = bank.keys.of(&session.holder.certificate)?;
         let verified = self.jws.verify(bank.verifier, &key)?;
         count(bank, session.holder.certificate.fingerprint)?;
-        let authenticated = Authenticated { route: self.route, verified, principal: session, now };
         // A session's resources are its own alone (AUT-02).
-        if authenticated.route.session().is_some_and(|own| own != id.to_string()) {
+        if self.arrival.route.session().is_some_and(|own| own != id.to_string()) {
             return Err(Error::SessionEnded);
         }
-        let holder = &authenticated.principal().holder;
+        let holder = &session.holder;
         if now > holder.certificate.not_after {
             return Err(Error::CertificateExpired(holder.subject.role));
         }
@@ -67,7 +63,7 @@ impl Fresh {
             return Err(Error::SubjectDisabled);
         }
         bank.store.touch_session(id, now);
-        Ok(authenticated)
+        Ok(Authenticated { arrival: self.arrival, verified, principal: session })
     }
 
     /// Stage `signature` by `jwk`: the key itself signed.
@@ -75,7 +71,7 @@ impl Fresh {
         let By::Key(_) = self.jws.by() else { return Err(Error::WrongSigner) };
         let thumbprint = self.jws.own_key().ok_or(Error::WrongSigner)?.thumbprint();
         let verified = self.jws.verify_by_own_key(bank.verifier)?;
-        Ok(Authenticated { route: self.route, verified, principal: thumbprint, now: self.now })
+        Ok(Authenticated { arrival: self.arrival, verified, principal: thumbprint })
     }
 
     /// A read, by any of the three.

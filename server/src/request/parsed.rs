@@ -4,6 +4,8 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Request};
 use hyper::body::Bytes;
 use koshin_protocol::jws;
+use koshin_protocol::problem::Language;
+use koshin_protocol::time::Time;
 
 use super::Fresh;
 use crate::bank::Bank;
@@ -13,15 +15,27 @@ use crate::route::Route;
 /// The media type of signed requests (SPEC.md 5.2).
 const MEDIA_TYPE: &str = "application/jose+json";
 
+/// How a request came.
+#[derive(Debug)]
+pub struct Arrival {
+    /// To which resource.
+    pub route: Route,
+    /// When, by the bank's clock.
+    pub now: Time,
+    /// In which language it is to be answered.
+    pub language: Language,
+}
+
 /// A signed request of the right form, sent to the resource that it was signed for.
 pub struct Parsed {
-    route: Route,
+    arrival: Arrival,
     jws: jws::Parsed,
 }
 
 impl Parsed {
-    /// Reads the request that came for `route`, by a method that it has.
-    pub fn of(route: &Route, request: &Request<Bytes>, bank: &Bank) -> Result<Self, Error> {
+    /// Reads a request that came by a method that its resource has.
+    pub fn of(arrival: Arrival, request: &Request<Bytes>, bank: &Bank) -> Result<Self, Error> {
+        let route = &arrival.route;
         let Some(operation) = route.operation() else {
             return Err(Error::Method { allowed: route.methods() });
         };
@@ -37,15 +51,14 @@ impl Parsed {
         if !bank.policy.algorithms.contains(&jws.algorithm()) {
             return Err(Error::Algorithm);
         }
-        Ok(Self { route: route.clone(), jws })
+        Ok(Self { arrival, jws })
     }
 
     /// Stage `nonce`: spends it, whatever becomes of the request.
     pub fn spend_nonce(self, bank: &Bank) -> Result<Fresh, Error> {
         let spent = bank.nonces.spend(self.jws.nonce().as_str(), bank.clock.uptime());
         spent.map_err(|_| Error::BadNonce)?;
-        let now = bank.clock.now();
-        Ok(Fresh { route: self.route, jws: self.jws, now })
+        Ok(Fresh { arrival: self.arrival, jws: self.jws })
     }
 }
 
